@@ -1,0 +1,1 @@
+"""The language of the work: plain Python, no I/O, no Temporal."""
