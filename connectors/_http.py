@@ -109,7 +109,7 @@ def _guard(request: httpx.Request) -> None:
 
 
 def client(settings: ConnectorSettings, **options: Any) -> httpx.Client:
-    """Return a fresh client: guarded, with timeouts, that follows no redirect (a redirect would take the token along)."""
+    """Return a fresh client: guarded, with timeouts; it follows no redirect, which would take the token along."""
     plain_only_to_loopback(settings.base_url)
     return httpx.Client(
         base_url=settings.base_url,
@@ -193,7 +193,7 @@ def send(  # noqa: PLR0913 -- the call's own parts
     gone: frozenset[str] = frozenset(),
     **options: Any,
 ) -> httpx.Response | None:
-    """Make one call. Returns the answer, or None when the vendor says by one of the codes in `gone` that the thing is not there.
+    """Make one call. Returns the answer, or None when the vendor says by a code in `gone` that the thing is not there.
 
     A bare 404 is not enough for "gone": a wrong base path looks the same.
 

@@ -12,7 +12,7 @@ import copy
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -192,7 +192,7 @@ class Stage:
             connection: Any = send
             connection.__self__.transport.abort()  # uvicorn's own; Starlette offers no way to drop a connection
             return True
-        answers = {
+        answers: dict[str, Callable[[], Response]] = {
             "refusal": lambda: self.vendor.refusal(fault.status, fault.headers),
             "empty": lambda: Response(status_code=fault.status, headers=fault.headers),
             "html": lambda: HTMLResponse("<html><body>edge</body></html>", fault.status, fault.headers),
