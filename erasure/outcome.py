@@ -65,6 +65,24 @@ class NothingHeld(StrEnum):
     TOO_FEW_IDENTIFIERS = "too_few_identifiers"
 
 
+class Attestation(StrEnum):
+    """What a person may attest to have done or seen, by hand, outside this program."""
+
+    DELETED_IN_VENDOR_TOOL = "deleted_in_vendor_tool"
+    REDACTED_IN_VENDOR_TOOL = "redacted_in_vendor_tool"
+    CONFIRMED_BY_VENDOR = "confirmed_by_vendor"
+
+
+class Excuse(StrEnum):
+    """Why a person may leave a system untreated; there is no free text."""
+
+    SYSTEM_RETIRED = "system_retired"
+    CONTRACT_ENDED = "contract_ended"
+    HANDLED_OUTSIDE = "handled_outside"
+    COUNSEL_DECISION = "counsel_decision"
+    NOT_THIS_PERSON = "not_this_person"
+
+
 class Kept(BaseModel):
     """Records that stay, with the reason that policy.toml gives."""
 
@@ -133,3 +151,23 @@ def conclude(
         return Outcome(kind=OutcomeKind.KEPT, evidence=evidence, counts=counts, kept=kept)
     gone = NothingHeld.ALREADY_GONE if happened else NothingHeld.NEVER_THERE
     return Outcome(kind=OutcomeKind.NOTHING_HELD, evidence=evidence, counts=counts, reason=gone)
+
+
+def conclude_attested(
+    word: Attestation,
+    found: dict[str, int],
+    effects: dict[str, dict[Effect, int]],
+    kept: tuple[Kept, ...],
+    evidence: EvidenceLevel,
+) -> Outcome:
+    """Return the outcome of a system that a person treated by hand; their word alone is worth E2."""
+    done = conclude(effects, kept, evidence, identified=True).counts
+    masked = word is Attestation.REDACTED_IN_VENDOR_TOOL
+    return Outcome(
+        kind=OutcomeKind.REDACTED if masked else OutcomeKind.ERASED,
+        evidence=max(evidence, EvidenceLevel.E2),
+        counts=done | {f"{kind}.found": count for kind, count in found.items()},
+        kept=kept,
+        reason=word,
+        attested=True,
+    )

@@ -1,0 +1,1 @@
+"""One step each; classes that are handed what they need."""

@@ -1,0 +1,1 @@
+"""Decisions and waiting only; deterministic; short."""
