@@ -42,7 +42,8 @@ _GRACE = timedelta(seconds=45)  # longer than any one network operation, so that
 _CACHED_REQUESTS = 250
 _CONCURRENT_WORKFLOW_TASKS = 20  # after a crash, many replays at once would time each other out
 _CASE_THREADS = 8
-# One partition each would be best for a queue with a rate limit; that is a server setting, see docs/operations.md.
+# What a workflow module imports is loaded anew for each request unless it is passed through; these hold no state.
+RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("erasure", "activities", "structlog")
 _ADDRESS = re.compile(r"[^\s\"'<>=&?/]+(@|%40)[^\s\"'<>&/]+", re.IGNORECASE)
 
 
@@ -97,14 +98,13 @@ def build_workers(client: Client, assembly: Assembly, stores: Stores) -> list[Wo
 
     A queue per system lets ops see, slow down or pause one vendor without touching the others.
     """
-    restrictions = SandboxRestrictions.default.with_passthrough_modules("erasure", "activities", "structlog")
     case = CaseActivities(assembly.policy, assembly.systems, stores)
     steps = SystemActivities(assembly.systems, stores, Pulse(_PULSE_SECONDS))
     requests = Worker(
         client,
         task_queue=REQUESTS_QUEUE,
         workflows=[DataSubjectRequestWorkflow],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
         activities=[case.acknowledge, case.plan, case.bury, case.record, case.tally, case.conclude, case.close],
         activity_executor=ThreadPoolExecutor(_CASE_THREADS, "case"),
         max_concurrent_activities=_CASE_THREADS,

@@ -190,7 +190,11 @@ class CaseActivities:
     def _planned(self, wanted: PlanWanted, plan: SystemPlan) -> Entry:
         key = f"{wanted.request_id}:{plan.system}:{Event.PLANNED}:turn{wanted.turns[plan.system]}"
         step = SystemStep(request_id=wanted.request_id, system=plan.system, turn=wanted.turns[plan.system])
-        detail = {"plan": plan.digest, "kept": [kept.model_dump(mode="json") for kept in plan.kept]}
+        detail = {
+            "plan": plan.digest,
+            "kept": [kept.model_dump(mode="json") for kept in plan.kept],
+            "remains": list(self._systems[plan.system].card.side_effects),
+        }
         return self._entry(key, step, Event.PLANNED, detail, counts=plan.counts)
 
     def _entry(

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from erasure.failures import ConnectorFailure, TryLater
+from erasure.failures import ConnectorFailure, StoreUnavailable, TryLater
 
 _LONGEST_WAIT = timedelta(days=1)  # a vendor's Retry-After is honoured up to here
 _TRIES_AT_A_FAULT = 5  # a fault of our own is tried this often, then a person is asked
@@ -29,6 +29,8 @@ def told_to_temporal(system: str, step: str) -> Iterator[None]:
         raise
     except TryLater as failure:
         raise not_yet(str(failure), failure.retry_after, kind="TryLater") from None
+    except StoreUnavailable:
+        raise not_yet(f"{system} {step}: our own database does not answer", None, kind="TryLater") from None
     except ConnectorFailure as failure:
         raise ApplicationError(str(failure), failure.code, type=type(failure).__name__, non_retryable=True) from None
     except Exception as fault:  # noqa: BLE001 -- a fault's own text may hold anything, so none gets past here

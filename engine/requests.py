@@ -46,7 +46,7 @@ async def submit(client: Client, request: DataSubjectRequest) -> Submitted:
     Raises:
         BadInput: the id is known with another body, or Temporal is not there; nothing was started.
     """
-    attributes = [
+    attributes: list[SearchAttributePair[Any]] = [
         SearchAttributePair(status.RIGHT, request.right.value),
         SearchAttributePair(status.STATE, RequestState.RECEIVED.value),
         SearchAttributePair(status.DUE_BY, due_by(request.submitted_at)),

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 
 from engine.client import data_converter
 from erasure.sentence import BadInput
+from workflows.status import SEARCH_ATTRIBUTES
 
 _START_SECONDS = 60
 
@@ -124,6 +125,30 @@ class EmbeddedServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+@contextlib.asynccontextmanager
+async def local_server(database: Path, *, wanted: bool, ports: Ports | None = None) -> AsyncIterator[str]:
+    """Run a server with this project's search attributes while the body runs; yields the address of its Web UI.
+
+    Yields "" and starts nothing when none is wanted or one listens already.
+    """
+    ports = ports or Ports()
+    if not wanted or _listens(ports.grpc):
+        yield ""
+        return
+    server = EmbeddedServer(SEARCH_ATTRIBUTES, database, ports)
+    await server.start()
+    try:
+        yield server.ui
+    finally:
+        server.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _binary() -> str:

@@ -8,17 +8,18 @@ tombstone is the "deleted members" record of the privacy policy, Part X.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from erasure.outcome import EvidenceLevel, OutcomeKind
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 KEY = r"^[a-z0-9][a-z0-9_.:-]{0,199}$"
+SYSTEM = r"^[a-z0-9_]{0,40}$"
 HANDLE = r"^[a-z][a-z0-9._-]{1,31}$"
 
 
@@ -54,16 +55,16 @@ class Entry(BaseModel):
     model_config = _FROZEN
 
     key: str = Field(pattern=KEY)
-    request_id: str
-    system: str = ""
-    at: datetime
+    request_id: str = Field(pattern=KEY)
+    system: str = Field(default="", pattern=SYSTEM)
+    at: AwareDatetime
     event: Event
     attempts: int = 1
     counts: dict[str, int] = {}
     outcome: OutcomeKind | None = None
     evidence: EvidenceLevel | None = None
     reason: str = Field(default="", pattern=r"^[A-Za-z0-9_. :-]{0,80}$")
-    version: str = ""
+    version: str = Field(default="", pattern=r"^[A-Za-z0-9_.+-]{0,40}$")
     by: str = Field(default="", pattern=rf"^$|{HANDLE}")
     detail: dict[str, Any] = {}
 

@@ -53,3 +53,7 @@ class Rejected(ConnectorFailure):
 
 class Ambiguous(ConnectorFailure):
     """It is not certain that the records are this person's: this system stops and compliance is asked."""
+
+
+class StoreUnavailable(Exception):  # noqa: N818 -- likewise
+    """Our own database does not answer: the step is tried again without end, no person needs to be asked."""

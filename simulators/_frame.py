@@ -107,7 +107,8 @@ class Fault:
     """What the next `times` calls that match get instead of, or before, their answer.
 
     Kinds: refusal (vendor's own error with `status` and `headers`), empty (`status`, no body), html (`status`,
-    a page), truncated (200, JSON cut off), slow (`seconds`, then as usual), reset (connection dropped).
+    a page), truncated (200, JSON cut off), slow (`seconds`, then as usual), late (done at once, but the answer
+    comes `seconds` later), reset (connection dropped).
     `after` lets that many matching calls through first.
     """
 
@@ -188,6 +189,9 @@ class Stage:
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
             return False
+        if fault.kind == "late":
+            await self._late(fault.seconds, scope, receive, send)
+            return True
         if fault.kind == "reset":
             connection: Any = send
             connection.__self__.transport.abort()  # uvicorn's own; Starlette offers no way to drop a connection
@@ -200,6 +204,18 @@ class Stage:
         }
         await answers[fault.kind]()(scope, receive, send)
         return True
+
+    async def _late(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do what was asked, then let the caller wait for the answer: the moment between "called" and "recorded"."""
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self._serve(scope, receive, keep)
+        await asyncio.sleep(seconds)
+        for message in messages:
+            await send(message)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         reads = scope["method"] in _READS

@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from erasure.completion import weakest
     from erasure.entry import Entry, Event
-    from erasure.outcome import EvidenceLevel, Outcome
+    from erasure.outcome import EvidenceLevel, Outcome, OutcomeKind
     from erasure.policy import Order
     from erasure.request import DataSubjectRequest
     from erasure.subject import Identifier
@@ -240,7 +240,16 @@ class DataSubjectRequestWorkflow:
         await self._write(event, key, system=system.name, reason=reason, by=by)
 
     async def _write(self, event: Event, key: str, system: str = "", reason: str = "", by: str = "") -> None:
-        entry = Entry(key=key, request_id=self.id, system=system, at=workflow.now(), event=event, reason=reason, by=by)
+        entry = Entry(
+            key=key,
+            request_id=self.id,
+            system=system,
+            at=workflow.now(),
+            event=event,
+            outcome=OutcomeKind.NEEDS_ATTENTION if event is Event.STOPPED else None,
+            reason=reason,
+            by=by,
+        )
         await self.own(CaseActivities.record, [entry], f"{system or 'request'}: {event}")
 
     def _settled(self) -> bool:

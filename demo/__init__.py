@@ -1,0 +1,1 @@
+"""One request from beginning to end, on this machine, against pretend vendors."""
