@@ -92,7 +92,6 @@ class SurveyMonkey:
         erases=Automation.AUTOMATED,
         restricts=None,
         proof=EvidenceLevel.E4,
-        match_limit=200,  # each survey that somebody was invited to holds an invitation and an answer
         api_limits=ApiLimits(per_minute=120, per_day=500),
         vendor_docs="https://help.surveymonkey.com/en/surveymonkey/policy/surveymonkey-data/",
         side_effects=(

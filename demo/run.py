@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from report import facts, render
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
@@ -26,10 +25,12 @@ from rich.rule import Rule
 from activities.messages import Decision
 from engine import requests
 from engine.client import connect, quiet_runtime, workflow_id
+from engine.progress import Trying
 from engine.server import Ports, local_server
 from erasure import request as request_file
 from erasure.sentence import BadInput
 from ledger.stores import Database
+from report import facts, render
 from terminal import tables
 from terminal.live import watching
 from workflows.request import DataSubjectRequestWorkflow
@@ -149,6 +150,7 @@ async def show(out: Console, *, wait: bool) -> int:
             database = f"sqlite:///{folder}/erasure.db"
             worker = _start_worker(folder, vendors, database)
             stack.callback(_stop, worker)
+            await _ready(worker, folder / "worker.log")
             out.print(f"Temporal Web UI: [bold]{ui}[/bold]   worker: process {worker.pid}")
             return await _story(out, vendors, database, ui, wait=wait)
 
@@ -166,6 +168,18 @@ def _start_worker(folder: Path, vendors: Vendors, database: str) -> subprocess.P
             stdout=log,
             stderr=log,
         )
+
+
+async def _ready(worker: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the worker works.
+
+    Raises:
+        BadInput: it ended; the sentence is its own last one.
+    """
+    while "worker ready" not in (said := await asyncio.to_thread(log.read_text, encoding="utf-8")):
+        if worker.poll() is not None:
+            raise BadInput(f"the worker did not start: {said.strip().splitlines()[-1]}")
+        await asyncio.sleep(0.1)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -193,9 +207,11 @@ async def _story(out: Console, vendors: Vendors, database: str, ui: str, *, wait
     out.print(f"in the Temporal UI: {ui}/namespaces/{client.namespace}/workflows/{workflow_id(parsed.id)}")
 
     out.print(Rule("3. Systems at work"))
+    failures = Failures()
     with Live(console=out, auto_refresh=False) as live:
         async for status, steps in watching(client, parsed.id, 0.5):
             vendors.let_time_pass(status)
+            failures.say(out, steps)
             live.update(tables.request_view(status, steps, tables.now()), refresh=True)
 
     out.print(Rule("4. Compliance signs off"))
@@ -204,7 +220,9 @@ async def _story(out: Console, vendors: Vendors, database: str, ui: str, *, wait
     ledger = Database.open(database)
     report = facts.completion_report(ledger.entries(parsed.id), tables.now())
     ledger.close()
-    out.print(Markdown(render.as_markdown(report)))
+    page = _write(render.as_html(report))
+    out.print(Markdown(_beginning(render.as_markdown(report))))
+    out.print(f"the whole report, with every system in detail: [bold]{page}[/bold]")
 
     out.print(Rule("5. What the vendors hold now"))
     left = vendors.held(PERSON)
@@ -217,6 +235,34 @@ async def _story(out: Console, vendors: Vendors, database: str, ui: str, *, wait
         out.print(f"[bold]{ui}[/bold] stays open; press Enter to clean up")
         await asyncio.to_thread(sys.stdin.readline)
     return 0 if same and {name for name, count in left.items() if count} <= {"member_database"} else 1
+
+
+def _write(text: str) -> Path:
+    page = _HERE / "var" / "demo-report.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(text, encoding="utf-8")
+    return page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page
+
+
+def _beginning(report: str) -> str:
+    """Return a report without the details of each system."""
+    return report.partition("\n### ")[0]
+
+
+class Failures:
+    """Says each failed attempt once, as it happens."""
+
+    def __init__(self) -> None:
+        """Nothing has been said."""
+        self._said: set[tuple[str, str, int]] = set()
+
+    def say(self, out: Console, steps: Mapping[str, Trying]) -> None:
+        """Print what failed since the last look."""
+        for step in steps.values():
+            mark = (step.system, step.step, step.attempt)
+            if step.failure and mark not in self._said:
+                self._said.add(mark)
+                out.print(f"[yellow]{step.failure}[/yellow]: Temporal makes attempt {step.attempt}", highlight=False)
 
 
 def _numbers(counts: Mapping[str, int]) -> str:

@@ -15,7 +15,7 @@ def complete(state: State, clock: Clock, systems: Sequence[SystemFacts]) -> str:
         return f"Not complete: {_what_is_open(systems)}."
     if state is State.CANCELLED:
         return _cancelled(clock, systems)
-    done = f"each of {_systems(len(systems))} has its final outcome{_left_out(systems)}"
+    done = f"{_systems(len(systems))} with a final outcome{_left_out(systems)}"
     if missing := _named(systems, *set(Standing) - {Standing.FINAL}):
         done = f"but the ledger holds no final outcome for {missing}"
     if state is State.AWAITING_SIGN_OFF:
@@ -50,7 +50,7 @@ def _named(systems: Sequence[SystemFacts], *standings: Standing) -> str:
 
 
 def _systems(count: int) -> str:
-    return "1 system" if count == 1 else f"{count} systems"
+    return "1 system" if count == 1 else f"{count} systems, each"
 
 
 def _left_out(systems: Sequence[SystemFacts]) -> str:
@@ -59,13 +59,22 @@ def _left_out(systems: Sequence[SystemFacts]) -> str:
     return f"; not treated, or not to the end: {', '.join(left)}" if left else ""
 
 
-def proof(evidence: EvidenceLevel | None, systems: Sequence[SystemFacts]) -> str:
+def proof(state: State, evidence: EvidenceLevel | None, systems: Sequence[SystemFacts]) -> str:
     """Answer the third question: how well is it proven?"""
-    provable = [facts for facts in systems if facts.outcome and facts.outcome not in UNTREATED]
-    left = [facts.name for facts in systems if facts.outcome in UNTREATED]
+    if state is State.CANCELLED:
+        return "Nothing is claimed as proven, because the request was cancelled."
     if evidence is None:
         return "Not known before the work is complete; what is proven so far stands with each system."
-    if not provable:
+    if all(facts.evidence is None for facts in systems):
         return "No system was treated to the end, so nothing is proven."
-    besides = f" Not counted, because not treated, or not to the end: {', '.join(left)}." if left else ""
-    return f"Weakest evidence of all systems: {evidence.name}, {words.EVIDENCE[evidence]}.{besides}"
+    return f"Weakest evidence: {evidence.name} ({words.EVIDENCE[evidence]}).{_reservations(systems)}"
+
+
+def _reservations(systems: Sequence[SystemFacts]) -> str:
+    """Say what a single level would hide."""
+    reservations = (
+        ("Not counted, because not treated, or not to the end", [s.name for s in systems if s.outcome in UNTREATED]),
+        ("The search left doubts in", [s.name for s in systems if s.doubts]),
+        ("The ledger's own re-reads show less than it claims in", [s.name for s in systems if s.contradiction]),
+    )
+    return "".join(f" {said}: {', '.join(names)}." for said, names in reservations if names)

@@ -73,7 +73,7 @@ def _report(entries: Sequence[Entry], opening: _Opening, first: Entry, now: date
     clock = _clock(entries, opening, first, now)
     completed = _last(entries, Event.COMPLETED)
     evidence = completed.evidence if completed else None
-    meaning = answers.proof(evidence, systems)
+    meaning = answers.proof(state, evidence, systems)
     limits = [limit for history, facts in zip(histories, systems, strict=True) for limit in limits_of(history, facts)]
     return CompletionReport(
         case_id=first.request_id,

@@ -65,9 +65,9 @@ def _numbers(counts: Mapping[str, int]) -> str:
 
 
 def _environment(*, markdown: bool) -> Environment:
-    environment = Environment(  # noqa: S701 -- off for Markdown alone, where `_inert` takes its place
+    environment = Environment(
         loader=PackageLoader("report"),
-        autoescape=not markdown,
+        autoescape=not markdown,  # noqa: S701 -- off for Markdown alone, where `_inert` takes its place
         finalize=_inert if markdown else None,
         undefined=StrictUndefined,
         trim_blocks=True,

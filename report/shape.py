@@ -123,6 +123,7 @@ class SystemFacts(_Frozen):
     """What the ledger says about one system.
 
     `attempts` counts the tries of the steps that came to an end, `turns` how often the system was gone through.
+    `evidence` is None where nothing could be proven; `contradiction` says where the ledger claims more than it shows.
     """
 
     name: str
@@ -134,6 +135,7 @@ class SystemFacts(_Frozen):
     records: tuple[RecordRow, ...] = ()
     kept: tuple[KeptRow, ...] = ()
     doubts: tuple[str, ...] = ()
+    contradiction: str = ""
     attempts: int = 0
     turns: int = 0
     first_at: datetime | None = None

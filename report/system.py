@@ -12,7 +12,7 @@ from report.kept import kept_rows, stays_in_system, tombstone_missing
 from report.sentences import doubts_of, more_than_shown, sentence
 from report.shape import UNTREATED, HumanStep, Limit, RecordRow, Reread, Standing, SystemFacts
 from report.under_way import standing
-from report.words import HUMAN_STEPS
+from report.words import HUMAN_STEPS, spaced
 
 # These run at the vendor, and each entry tells how many tries it took.
 _CALLS = (Event.DISCOVERED, Event.ACTED, Event.CONFIRMED, Event.VERIFIED)
@@ -29,11 +29,12 @@ def system_facts(history: History, *, cancelled: bool) -> SystemFacts:
         standing=standing(history),
         sentence=sentence(history, kept_there=stays_in_system(kept), cancelled=cancelled),
         outcome=history.outcome,
-        evidence=concluded.evidence if concluded else None,
+        evidence=concluded.evidence if concluded and concluded.outcome not in UNTREATED else None,
         attested=history.attested,
         records=_records(history),
         kept=kept,
         doubts=doubts_of(history),
+        contradiction=more_than_shown(history),
         attempts=sum(entry.attempts for entry in history.every(*_CALLS)),
         turns=history.turn,
         first_at=min(times, default=None),
@@ -59,9 +60,10 @@ def limits_of(history: History, facts: SystemFacts) -> tuple[Limit, ...]:
     """Return what the report cannot vouch for in one system: not treated, in doubt, or claimed beyond what is shown."""
     limit = partial(Limit, system=history.name)
     untreated = [facts.sentence] if facts.standing is not Standing.FINAL or facts.outcome in UNTREATED else []
-    doubts = [f"The search left doubts: {', '.join(facts.doubts)}."] if facts.doubts and not untreated else []
+    told = "; ".join(spaced(doubt) for doubt in facts.doubts)
+    doubts = [f"The search left doubts: {told}."] if told and not untreated else []
     missing = [_NO_TOMBSTONE] if tombstone_missing(history) else []
-    beyond = [said] if (said := more_than_shown(history)) else []
+    beyond = [facts.contradiction] if facts.contradiction else []
     return tuple(limit(sentence=said) for said in (*untreated, *doubts, *missing, *beyond))
 
 

@@ -250,7 +250,7 @@ class Salesforce:
             if request.path_params["version"] < _OLDEST:
                 return _error(410, "UNSUPPORTED_API_VERSION")
             self.calls_left -= 1
-            response = answer(request, await _frame.body_of(request))
+            response = answer(request, await _frame.body_of(request) if request.method == "PATCH" else None)
             response.headers["Sforce-Limit-Info"] = f"api-usage={100_000 - self.calls_left}/100000"
             return response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -57,12 +58,16 @@ def _head(status: RequestStatus, now: datetime) -> Text:
 
 def _systems(rows: Iterable[SystemStatus], steps: Mapping[str, Trying], now: datetime) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("system", "state", "found", "done", "evidence", "note"):
-        table.add_column(column, overflow="fold")
+    table.add_column("system", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("found", justify="right")
+    for column in ("done", "proof", "note"):
+        table.add_column(column)
     for row in rows:
-        evidence = row.evidence.name if row.outcome or row.evidence else ""
+        proof = row.evidence.name if row.outcome or row.evidence else ""
+        found = str(sum(row.found.values())) if row.found else ""
         note = _note(row, steps.get(row.system), now)
-        table.add_row(row.system, _state(row), _counts(row.found), _counts(row.done), evidence, note)
+        table.add_row(row.system, _state(row), found, _effects(row.done), proof, note)
     return table
 
 
@@ -72,18 +77,23 @@ def _state(row: SystemStatus) -> Text:
     return Text(_WORDS[row.state], "bold red" if row.state is SystemState.NEEDS_ATTENTION else "blue")
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {kind.replace('.', ' ').replace('_', ' ')}" for kind, count in counts.items())
+def _effects(done: Mapping[str, int]) -> str:
+    """Sum up `contact.erased` and the like over the kinds of record; the report tells them apart."""
+    summed: Counter[str] = Counter()
+    for name, count in done.items():
+        summed[name.rpartition(".")[2].replace("_", " ")] += count
+    return ", ".join(f"{count} {effect}" for effect, count in sorted(summed.items()))
 
 
 def _note(row: SystemStatus, step: Trying | None, now: datetime) -> str:
-    kept = [f"kept: {kept.count} {kept.record_kind.replace('_', ' ')} ({kept.exception})" for kept in _kept(row)]
-    if row.reason or kept:
-        return "; ".join([*([row.reason.replace("_", " ")] if row.reason else []), *kept])
-    if step and step.failure and step.attempt > 1:
+    said = [row.reason.replace("_", " ")] if row.reason else []
+    said += [f"kept: {kept.scope}" for kept in _kept(row)]
+    if step and step.failure and not row.outcome:
         wait = f", again in {_seconds(step.next_attempt_at, now)}" if step.next_attempt_at else ""
-        return f"{step.failure} (attempt {step.attempt}{wait})"
-    return f"in {_seconds(row.waiting_until, now)}" if row.waiting_until else ""
+        said.append(f"{step.failure} (attempt {step.attempt}{wait})")
+    if row.waiting_until:
+        said.append(f"in {_seconds(row.waiting_until, now)}")
+    return "; ".join(said)
 
 
 def _kept(row: SystemStatus) -> tuple[Kept, ...]:

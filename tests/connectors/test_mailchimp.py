@@ -55,15 +55,23 @@ class TestFinding:
     """Every audience, every status, every store."""
 
     def test_a_page_of_ten_hides_the_rest(self, system: System) -> None:
-        """Audiences, orders and carts beyond the default page are found."""
+        """Audiences beyond the default page and carts beyond the largest page are found."""
         for number in range(11):
             last = system.vendor.open_audience(f"audience {number}")
+        for number in range(1001):
             system.vendor.buy("shop", Person("N", "N", (f"n{number}@example.org",)))
-            system.vendor.buy("shop", ADA, order=f"order-{number}")
         system.vendor.join(last, ADA, ADA.email)
+        system.vendor.buy("shop", ADA)
         assert last not in {entry["id"] for entry in naive(system).lists.get_all_lists()["lists"]}
         system.erase(system.erasable(system.find(ADA), ()))
         assert system.vendor.holdings(ADA) == {}
+
+    def test_an_address_is_hashed_in_lower_case_and_teaches_the_name(self, system: System) -> None:
+        """An address that was stored with capitals has the same hash."""
+        system.vendor.join(system.vendor.open_audience("only"), ADA, ADA.email.title())
+        findings = system.find(ADA)
+        assert [identifier.value for identifier in findings.learned] == [ADA.name]
+        assert [receipt.effect for receipt in system.erase(findings.records)] == [Effect.ERASED]
 
     @pytest.mark.parametrize("status", STATUSES)
     def test_every_status_is_found_and_erased(self, system: System, status: str) -> None:
@@ -116,6 +124,14 @@ class TestErasing:
         system.stage.record()
         system.verify(ADA, [record], ())
         assert {call.method for call in system.stage.calls} == {"GET"}
+        assert system.stage.calls[0].url.startswith("/3.0/?"), "the account must answer before anything counts as gone"
+
+    def test_an_order_without_its_customer_is_still_there(self, system: System) -> None:
+        """The search leads over the customer; the order itself is read as well."""
+        system.vendor.buy("shop", ADA, customer="17")
+        records = {record.kind: record for record in system.find(ADA).records}
+        system.erase([records["cart"], records["customer"]])
+        assert system.verify(ADA, tuple(records.values()), ()).remaining == (records["order"],)
 
     def test_gone_needs_an_address_that_answers(self, system: System) -> None:
         """A wrong base path answers every call with the same 404; that is no proof that a record is gone."""
@@ -160,7 +176,8 @@ class TestRestricting:
         with system.open() as connector:
             earlier = connector.state(record)
             connector.restrict(record)
-            assert connector.state(record)["status"] not in {"subscribed", "transactional", "archived"}
+            quiet = status in {"unsubscribed", "cleaned", "pending"}
+            assert connector.state(record)["status"] == (status if quiet else "unsubscribed")
             connector.lift(record, earlier)
         assert (system.vendor.holdings(ADA), system.vendor.state.opt_in_mails) == (before, 0)
 
@@ -182,6 +199,17 @@ class TestRestricting:
                 connector.lift(record, earlier)
             assert connector.state(record)["status"] == "unsubscribed"
         assert ADA.email not in str(refused.value)
+
+    def test_a_pending_member_who_left_is_not_asked_again(self, system: System) -> None:
+        """Setting `pending` again would mail the person."""
+        record = only_member(system, "pending")
+        with system.open() as connector:
+            earlier = connector.state(record)
+            connector.restrict(record)
+            system.vendor.unsubscribe(record.locator["within"], ADA.email)
+            with pytest.raises(Rejected, match="changed_by_others"):
+                connector.lift(record, earlier)
+        assert system.vendor.state.opt_in_mails == 0
 
     @pytest.mark.parametrize("change", [{"status": "cleaned"}, {"interests": {"a1b2c3d4e5": False}}, {"tags": []}])
     def test_what_others_changed_is_left_to_a_person(self, system: System, change: dict[str, Any]) -> None:

@@ -11,7 +11,9 @@ from simulators._frame import Call
 from tests.connectors.spec import Judge, KnownDefect, load
 from tests.connectors.system import BYSTANDER, SUBJECT, System, subject_of
 
-# Version 3.0.55. It declares every error as `default`, so it judges an error's shape and never its status.
+# Version 3.0.55 has three known defects, and none of them shows in a call. A string with the default `false` makes
+# strict validators refuse the file, so the file itself is not validated; its server is replaced by the simulator;
+# errors are declared as `default` only, so an error's shape is judged and never its status.
 KNOWN_DEFECTS: tuple[KnownDefect, ...] = ()
 
 

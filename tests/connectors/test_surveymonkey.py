@@ -132,6 +132,18 @@ class TestSurveyMonkey(ConnectorContract):
         assert urls[0] == "/v3/users/me"
         assert not [url for url in urls if "simple=" in url]
 
+    @pytest.mark.parametrize("kind", ["contact", "recipient", "response"])
+    def test_each_kind_that_comes_back_alone_is_seen(self, system: System, kind: str) -> None:
+        """The re-read searches by every way, not only by the ids that were treated."""
+        _, collector = web_survey(system, "email")
+        again = {
+            "contact": lambda: system.vendor.add_contact(SUBJECT, SUBJECT.email, "bounced"),
+            "recipient": lambda: system.vendor.add_recipient(collector, SUBJECT),
+            "response": lambda: system.vendor.add_response(collector, "Fine", email_address=SUBJECT.email),
+        }
+        number = again[kind]()
+        assert [(r.kind, r.id) for r in system.verify(SUBJECT, (), self.keeps).remaining] == [(kind, number)]
+
     def test_a_survey_sent_by_mail_only_is_not_scanned(self, system: System) -> None:
         """Its answers are found by recipient; and a web link has no recipients to ask for. Calls are scarce."""
         web_survey(system, "email")

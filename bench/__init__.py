@@ -1,0 +1,1 @@
+"""What a request costs: the real thing beside two floors, every part in a process of its own."""
