@@ -51,6 +51,7 @@ class CaseActivities:
                     "policy_version": self._policy.version,
                     "policy_digest": self._policy.digest,
                     "systems": sorted(self._policy.systems),
+                    "days_for_e4": self._policy.verification.days_for_e4,
                 },
             )
             self._stores.write([entry])

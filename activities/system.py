@@ -244,8 +244,10 @@ class SystemActivities:
 
     def _keep(self, step: SystemStep, receipts: Receipts, event: Event | None = None) -> None:
         part = self._part(step, PartKind.RECEIPTS, receipts)
-        counts = _flat(receipts.acted().effects)
-        self._stores.write([self._entry(step, event, counts=counts)] if event else [], [part])
+        acted = receipts.acted()
+        detail = {"pending": acted.pending} if acted.pending else {}
+        entries = [self._entry(step, event, counts=_flat(acted.effects), detail=detail)] if event else []
+        self._stores.write(entries, [part])
 
     def _seen(
         self, step: Look, card: SystemCard, verdict: Verdict, evidence: EvidenceLevel, left: Sequence[Record]

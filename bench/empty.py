@@ -20,8 +20,19 @@ from unittest import mock
 from temporalio import activity
 
 import worker
-from activities.messages import Acted, Case, Concluded, Conclusion, Found, Look, Planned, PlanWanted, Search
-from activities.messages import Seen, SystemStep
+from activities.messages import (
+    Acted,
+    Case,
+    Concluded,
+    Conclusion,
+    Found,
+    Look,
+    Planned,
+    PlanWanted,
+    Search,
+    Seen,
+    SystemStep,
+)
 from activities.stores import Stores
 from engine.client import connect, quiet_runtime
 from erasure.entry import Entry
@@ -110,8 +121,8 @@ async def _work(assembly: worker.Assembly, answers: Answers) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     client = await connect(quiet_runtime())
-    nothing = {"CaseActivities": partial(EmptyCase, answers), "SystemActivities": partial(EmptySystem, answers)}
-    with mock.patch.multiple(worker, **nothing):
+    case, system = partial(EmptyCase, answers), partial(EmptySystem, answers)
+    with mock.patch.object(worker, "CaseActivities", case), mock.patch.object(worker, "SystemActivities", system):
         await worker.run(client, assembly, cast("Stores", None), stop)
 
 

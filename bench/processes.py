@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped] # it ships no types
 
 from engine.server import EmbeddedServer, Ports
 from workflows.status import SEARCH_ATTRIBUTES

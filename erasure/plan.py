@@ -13,6 +13,7 @@ from erasure.connector import Record
 from erasure.outcome import Kept
 from erasure.policy import Policy, Treatment
 
+DELETED_MEMBERS = "deleted_members"  # the exception's name in policy.toml
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -77,8 +78,7 @@ def plan_system(system: str, records: Iterable[Record], policy: Policy, today: d
     tombstone = any(policy.writes_tombstone_for(system, s.record.kind) for s in steps if s.treatment is Treatment.ERASE)
     kept = _kept(steps, policy, today)
     if tombstone:  # it is kept data, too
-        kind = policy.exceptions.deleted_members.written_for.partition(".")[2]
-        kept = (*kept, _reason(kind, "deleted_members", 1, policy, today))
+        kept = (*kept, _reason(f"{DELETED_MEMBERS}_entry", DELETED_MEMBERS, 1, policy, today))
     return SystemPlan(system=system, steps=steps, kept=kept, tombstone=tombstone)
 
 

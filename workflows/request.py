@@ -137,7 +137,8 @@ class DataSubjectRequestWorkflow:
         for run in self.runs.values():
             await run.stop()
         await workflow.wait_condition(lambda: all(task.done() for task in self._tasks))
-        await self._write(event, f"{self.id}:{event}", by=decision.by)
+        entry = Entry(key=f"{self.id}:{event}", request_id=self.id, at=workflow.now(), event=event, by=decision.by)
+        await self.own(CaseActivities.record, [entry], event)
         await self.own(CaseActivities.close, self.id, "close")
         self._state = RequestState.CANCELLED if self._cancelled else RequestState.CLOSED
         outcomes = {name: run.outcome for name, run in self.runs.items() if run.outcome}
@@ -234,23 +235,21 @@ class DataSubjectRequestWorkflow:
             step, argument, start_to_close_timeout=NOTE, retry_policy=OWN, summary=summary
         )
 
-    async def note(self, event: Event, system: SystemRun, reason: str, by: str = "") -> None:
-        """Write a line about a system into the ledger."""
-        key = f"{self.id}:{system.name}:{event}:turn{system.turn}"
-        await self._write(event, key, system=system.name, reason=reason, by=by)
-
-    async def _write(self, event: Event, key: str, system: str = "", reason: str = "", by: str = "") -> None:
+    async def note(self, event: Event, system: SystemRun, reason: str, by: str = "", step: str = "") -> None:
+        """Write a line about a system into the ledger, with what has been done in it so far."""
         entry = Entry(
-            key=key,
+            key=f"{self.id}:{system.name}:{event}:turn{system.turn}",
             request_id=self.id,
-            system=system,
+            system=system.name,
             at=workflow.now(),
             event=event,
+            counts=system.done,
             outcome=OutcomeKind.NEEDS_ATTENTION if event is Event.STOPPED else None,
             reason=reason,
             by=by,
+            detail={"step": step} if step else {},
         )
-        await self.own(CaseActivities.record, [entry], f"{system or 'request'}: {event}")
+        await self.own(CaseActivities.record, [entry], f"{system.name}: {event}")
 
     def _settled(self) -> bool:
         return all(run.outcome and not run.unsearched for run in self.runs.values())

@@ -19,7 +19,17 @@ with workflow.unsafe.imports_passed_through():
     from activities.system import SystemActivities
     from erasure.connector import Verdict
     from erasure.entry import Event
-    from erasure.outcome import Attestation, EvidenceLevel, Excuse, Outcome, OutcomeKind, conclude, conclude_attested
+    from erasure.outcome import (
+        Attestation,
+        EvidenceLevel,
+        Excuse,
+        Kept,
+        Outcome,
+        OutcomeKind,
+        conclude,
+        conclude_attested,
+    )
+    from erasure.plan import DELETED_MEMBERS
     from erasure.subject import Identifier, Subject
 
 # A record that comes back after its erasure is erased once more; the next time a person must find out who brings it.
@@ -61,8 +71,8 @@ class Request(Protocol):
         """Run a step of the request itself."""
         ...
 
-    async def note(self, event: Event, system: SystemRun, reason: str, by: str = "") -> None:
-        """Write a line into the ledger."""
+    async def note(self, event: Event, system: SystemRun, reason: str, by: str = "", step: str = "") -> None:
+        """Write a line into the ledger, with what has been done in the system so far."""
         ...
 
 
@@ -92,10 +102,11 @@ class SystemRun:
         self._reason = ""
         self._waiting_until: datetime | None = None
         self._rounds = 0
-        self._looked_at: datetime | None = None
+        self._clean_at: datetime | None = None
         self._word: Attestation | None = None
         self._called = False
         self._ending = False
+        self._buried = False
         self._work: asyncio.Task[None] | None = None
 
     def status(self) -> SystemStatus:
@@ -104,13 +115,19 @@ class SystemRun:
             system=self.name,
             state=self.state,
             found=self.found.counts,
-            done=self._done(),
+            done=self.done,
             evidence=self.outcome.evidence if self.outcome else self._evidence,
             outcome=self.outcome,
             reason=self._reason or (self.outcome.reason if self.outcome else ""),
             waiting_until=self._waiting_until,
             turns=self.turn,
         )
+
+    @property
+    def done(self) -> dict[str, int]:
+        """Numbers of records per kind and effect."""
+        effects = self.acted.effects.items()
+        return {f"{kind}.{effect}": count for kind, counts in effects for effect, count in counts.items()}
 
     @property
     def unsearched(self) -> tuple[Identifier, ...]:
@@ -136,9 +153,8 @@ class SystemRun:
     async def excuse(self, why: Excuse, by: str) -> None:
         """Leave the system untreated by a person's decision, once what is under way has stopped."""
         await self.stop()
-        step = SystemStep(**self._names())
-        self.acted = await self.request.own(CaseActivities.tally, step, f"{self.name}: what was done")
-        self.outcome = Outcome(kind=OutcomeKind.EXCUSED, reason=why, counts=self._done())
+        await self._count()
+        self.outcome = Outcome(kind=OutcomeKind.EXCUSED, reason=why, counts=self.done, kept=self._kept())
         self._reason, self._waiting_until = "", None
         self.state = SystemState.FINAL
         await self.request.note(Event.EXCUSED, self, why, by)
@@ -172,7 +188,7 @@ class SystemRun:
             try:
                 await self._once()
             except _Stop as stop:
-                await self._ask_a_person(str(stop))
+                await self._ask_a_person(str(stop), self.state)
             except ActivityError as error:
                 if self._ending:
                     raise asyncio.CancelledError from None
@@ -222,6 +238,7 @@ class SystemRun:
         step = SystemStep(**self._names())
         if self._plan.tombstone:
             await self.request.own(CaseActivities.bury, step, f"{self.name}: tombstone")
+            self._buried = True
         self.acted = await self._step(SystemActivities.act, step, "act", finish=True)
         if self.acted.pending:
             self.state = SystemState.CONFIRMING
@@ -243,20 +260,19 @@ class SystemRun:
                 raise _Stop("still_there")
             self._again()
             return False
-        self._evidence = self._proven(seen.evidence)
-        self._looked_at = workflow.now()
+        self._evidence = self._proven(seen)
         return True
 
-    def _proven(self, seen: EvidenceLevel) -> EvidenceLevel:
-        """Return E4 only for a clean second look that comes days after a clean first one."""
-        apart = workflow.now() - self._looked_at if self.clean and self._looked_at else timedelta()
-        if seen < EvidenceLevel.E3:
-            return seen
+    def _proven(self, seen: Seen) -> EvidenceLevel:
+        """Return E4 only for a clean look that comes days after another clean one."""
+        if seen.verdict is not Verdict.CLEAN or seen.evidence < EvidenceLevel.E3:
+            return min(seen.evidence, EvidenceLevel.E2)
+        apart = workflow.now() - self._clean_at if self._clean_at else timedelta()
+        self._clean_at = self._clean_at or workflow.now()
         return EvidenceLevel.E4 if apart >= timedelta(days=self.request.case.days_for_e4) else EvidenceLevel.E3
 
     def _conclude(self) -> None:
-        kept = self._plan.kept if self._plan else ()
-        effects = self.acted.effects
+        kept, effects = self._kept(), self.acted.effects
         if self._word:
             self.outcome = conclude_attested(self._word, self.found.counts, effects, kept, self._evidence)
         else:
@@ -267,7 +283,8 @@ class SystemRun:
         """Start over; what was done before stays in the case file."""
         self.turn += 1
         self.treated = self.clean = False
-        self.outcome = self._looked_at = self._word = None
+        self.outcome = self._clean_at = self._word = None
+        self._evidence = EvidenceLevel.E0
         self.state = SystemState.DISCOVERING
 
     async def _after_failure(self, error: ActivityError) -> None:
@@ -275,13 +292,14 @@ class SystemRun:
         if self._word:
             self._conclude()
         else:
-            await self._ask_a_person(_code(error))
+            await self._ask_a_person(_code(error), error.activity_type)
 
-    async def _ask_a_person(self, reason: str) -> None:
+    async def _ask_a_person(self, reason: str, step: str) -> None:
         self._word, self._called = None, False
         self._reason, self._waiting_until = reason, None
         self.state = SystemState.NEEDS_ATTENTION
-        await self.request.note(Event.STOPPED, self, reason)
+        await self._count()
+        await self.request.note(Event.STOPPED, self, reason, step=step)
         await workflow.wait_condition(lambda: self._called)
         word = self._word
         self._again()
@@ -289,9 +307,15 @@ class SystemRun:
         if word:  # the word covers what is known of the person now; what is learned later is searched again
             self.searched = self.request.subject
 
-    def _done(self) -> dict[str, int]:
-        effects = self.acted.effects.items()
-        return {f"{kind}.{effect}": count for kind, counts in effects for effect, count in counts.items()}
+    def _kept(self) -> tuple[Kept, ...]:
+        """Return what stays and why; a deleted-members record counts only when it was written."""
+        kept = self._plan.kept if self._plan else ()
+        return tuple(one for one in kept if self._buried or one.exception != DELETED_MEMBERS)
+
+    async def _count(self) -> None:
+        """Learn what was done by attempts that did not come to a good end."""
+        step = SystemStep(**self._names())
+        self.acted = await self.request.own(CaseActivities.tally, step, f"{self.name}: what was done")
 
     def _names(self) -> dict[str, Any]:
         return {"request_id": self.request.id, "system": self.name, "turn": self.turn}

@@ -9,13 +9,14 @@ import pytest
 from activities.messages import Attested, Decision, Excused, OnSystem
 from engine import requests
 from engine.requests import Refused
+from erasure.connector import Verdict, Verification
 from erasure.entry import Event
 from erasure.failures import AccessRefused, Ambiguous, Rejected, TryLater
 from erasure.outcome import Attestation, EvidenceLevel, Excuse, OutcomeKind
 from erasure.sentence import BadInput
 from erasure.subject import Identifier
 from tests.workflows.conftest import ADA, Desk
-from tests.workflows.scripted import Scripted, policy_for
+from tests.workflows.scripted import Scripted
 from workflows.request import DataSubjectRequestWorkflow as Flow
 from workflows.status import RequestStatus, SystemState
 
@@ -70,6 +71,28 @@ async def test_two_looks_close_together_are_not_e4(desk: Desk) -> None:
     await desk.submit(Scripted("crm").holds(ADA, "1"), second_look="1 hour")
     result = await desk.sign_off()
     assert result.evidence is EvidenceLevel.E3
+
+
+async def test_a_look_that_proves_nothing_does_not_count_towards_e4(desk: Desk) -> None:
+    """E4 needs two clean looks days apart; one of them without proof leaves E3."""
+    crm = Scripted("crm").holds(ADA, "1")
+    crm.says = [Verification(verdict=Verdict.NOT_PROVABLE, evidence=EvidenceLevel.E2)]
+    await desk.submit(crm)
+    result = await desk.sign_off()
+    assert result.outcomes["crm"].evidence is EvidenceLevel.E3
+
+
+async def test_what_was_proven_before_a_failure_does_not_count_after_it(desk: Desk) -> None:
+    """A clean look, then a failure, then a person's word that cannot be checked: E2, not E3."""
+    refused = AccessRefused("crm", "verify", 401)
+    crm = Scripted("crm").holds(ADA, "1").play("verify", None, refused, refused)
+    await desk.submit(crm, second_look="1 hour")
+    await desk.until(lambda s: row(s, "crm").state is SystemState.NEEDS_ATTENTION)
+    stopped = desk.entries(Event.STOPPED)[0]
+    assert (stopped.counts, stopped.detail) == ({"contact.erased": 1}, {"step": "verify"})
+    await desk.tell(Flow.attest, Attested(system="crm", by="ops", word=Attestation.CONFIRMED_BY_VENDOR))
+    result = await desk.sign_off()
+    assert result.outcomes["crm"].evidence is EvidenceLevel.E2
 
 
 async def test_one_system_down_for_three_days_while_the_others_finish(desk: Desk) -> None:
@@ -267,7 +290,7 @@ async def test_the_root_goes_last(desk: Desk) -> None:
 
 
 async def test_tombstone_before_the_member_record_and_name_with_the_contribution(desk: Desk) -> None:
-    """The deleted-members record exists before the first call to the member system; the contribution is kept by name."""
+    """The deleted-members record exists before the first delete; a contribution is kept by name."""
     members = Scripted("members", order="root", teaches=True).holds(ADA, "1").holds(ADA, "c", kind="contribution")
     members.knows = (Identifier.email(ADA), Identifier.name("Ada Q"), Identifier.openstackid("42"))
     order: list[str] = []
