@@ -16,7 +16,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -385,7 +384,7 @@ def _say(facts: object, text: Any, *, as_json: bool) -> None:  # noqa: ANN401 --
     if as_json:
         print(json.dumps(facts, indent=2, sort_keys=True))  # noqa: T201 -- for programs
     else:
-        out.print(text, highlight=False)
+        out.print(text, highlight=False, soft_wrap=isinstance(text, str))
 
 
 def _answer(run: Callable[[], Any]) -> int:
@@ -393,19 +392,17 @@ def _answer(run: Callable[[], Any]) -> int:
     from ledger.stores import LedgerUnavailable
 
     try:
-        return int(run() or 0)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.ClickException as wrong:
-        wrong.show()
-        return EXIT_BAD_INPUT
+        run()
+    except SystemExit as ended:  # typer's own end, also after a wrong option
+        return int(ended.code or 0)
     except (BadInput, LedgerUnavailable, ValidationError) as wrong:
         sentence = first_fault(wrong) if isinstance(wrong, ValidationError) else str(wrong)
         return _fail(sentence, EXIT_BAD_INPUT)
     except Refused as no:
         return _fail(str(no), EXIT_REFUSED)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return _fail("interrupted", EXIT_INTERRUPTED)
+    return 0
 
 
 def _fail(sentence: str, code: int) -> int:
@@ -415,7 +412,7 @@ def _fail(sentence: str, code: int) -> int:
 
 def main() -> NoReturn:
     """Run the command line. Ends without Python's own clean-up, which can crash in the SDK's threads (sdk #300)."""
-    code = _answer(lambda: app(standalone_mode=False))
+    code = _answer(app)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -25,15 +25,18 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import connectors
 from activities.case import CaseActivities
+from activities.housekeeping import HousekeepingActivities
 from activities.pulse import Pulse
 from activities.stores import Stores
 from activities.system import SystemActivities, TreatedSystem
 from engine.client import REQUESTS_QUEUE
+from engine.schedules import ensure_housekeeping
 from erasure import policy as policy_file
 from erasure import systems as systems_file
 from erasure.policy import Policy
 from erasure.sentence import BadInput, first_fault
 from erasure.systems import SystemEntry
+from workflows.housekeeping import HousekeepingWorkflow
 from workflows.request import DataSubjectRequestWorkflow
 
 _PULSE_SECONDS = 10.0
@@ -103,9 +106,12 @@ def build_workers(client: Client, assembly: Assembly, stores: Stores) -> list[Wo
     requests = Worker(
         client,
         task_queue=REQUESTS_QUEUE,
-        workflows=[DataSubjectRequestWorkflow],
+        workflows=[DataSubjectRequestWorkflow, HousekeepingWorkflow],
         workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
-        activities=[case.acknowledge, case.plan, case.bury, case.record, case.tally, case.conclude, case.close],
+        activities=[
+            *(case.acknowledge, case.plan, case.bury, case.record, case.tally, case.conclude, case.close),
+            HousekeepingActivities(stores).expire_tombstones,
+        ],
         activity_executor=ThreadPoolExecutor(_CASE_THREADS, "case"),
         max_concurrent_activities=_CASE_THREADS,
         max_cached_workflows=_CACHED_REQUESTS,
@@ -128,6 +134,7 @@ def _system_worker(client: Client, entry: SystemEntry, steps: SystemActivities) 
 
 async def run(client: Client, assembly: Assembly, stores: Stores, stop: asyncio.Event) -> None:
     """Work until `stop`; then let what is under way come to its end."""
+    await ensure_housekeeping(client)
     async with AsyncExitStack() as stack:
         for worker in build_workers(client, assembly, stores):
             await stack.enter_async_context(worker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Protocol
 
 from erasure.entry import Entry, Part, PartKind, Tombstone
@@ -29,4 +30,8 @@ class Stores(Protocol):
 
     def bury(self, tombstone: Tombstone) -> None:
         """Write a tombstone; a second one for the same request changes nothing."""
+        ...
+
+    def expire_tombstones(self, today: date) -> int:
+        """Remove the tombstones whose time is over; returns how many there were."""
         ...

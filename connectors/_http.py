@@ -24,7 +24,6 @@ for _library in ("httpx", "httpcore", "urllib3", "zeep", "simple_salesforce"):
 
 # Reading the certificate store costs about ten milliseconds; a context may be shared between threads.
 _TLS = ssl.create_default_context()
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _EPOCH_FROM = 10**9  # SendGrid gives either seconds or a moment in one header: above this it is a moment
 _FAULT = 500
 _BUSY = frozenset({408, 421, 423, 425, 429})
@@ -90,17 +89,6 @@ def checked(value: object, pattern: re.Pattern[str]) -> str:
     return value
 
 
-def plain_only_to_loopback(base_url: str) -> None:
-    """Raise ValueError for an address that would send personal data unencrypted over a network."""
-    parts = urlsplit(base_url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
-        return
-    msg = "base_url must be https (plain http only to this machine)"
-    raise ValueError(msg)
-
-
 def _guard(request: httpx.Request) -> None:
     body: object = None
     if request.headers.get("content-type", "").startswith("application/json") and request.content:
@@ -110,7 +98,6 @@ def _guard(request: httpx.Request) -> None:
 
 def client(settings: ConnectorSettings, **options: Any) -> httpx.Client:
     """Return a fresh client: guarded, with timeouts; it follows no redirect, which would take the token along."""
-    plain_only_to_loopback(settings.base_url)
     return httpx.Client(
         base_url=settings.base_url,
         timeout=settings.timeout,

@@ -26,7 +26,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
 from connectors import _http
-from erasure.connector import ConnectorSettings
+from erasure.connector import ConnectorSettings, refuse_plain_http
 from erasure.failures import AccessRefused, ConnectorFailure, Rejected, TryLater
 
 NAME = "salesforce"
@@ -261,7 +261,7 @@ class Session:
                 raise AccessRefused(NAME, "sign_in", 400, said.code) from None
             raise
         try:
-            _http.plain_only_to_loopback(body["instance_url"])
+            refuse_plain_http(body["instance_url"])
             return str(body["access_token"]), str(body["instance_url"])
         except (LookupError, TypeError, ValueError):
             raise TryLater(NAME, "sign_in", code="unexpected_answer") from None
@@ -273,7 +273,7 @@ class Session:
             secret = given.client_secret.get_secret_value()
             form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": secret}
             return path, form
-        _http.plain_only_to_loopback(given.login_url)
+        refuse_plain_http(given.login_url)
         return given.login_url.rstrip("/") + path, {"grant_type": _JWT_GRANT, "assertion": _assertion(given)}
 
 

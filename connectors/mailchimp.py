@@ -47,7 +47,6 @@ class MailchimpSettings(ConnectorSettings):
     """An API key; its end names the data centre, from which an empty `base_url` is filled."""
 
     api_key: SecretStr
-    base_url: str = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, Self
+from typing import Annotated, Any, ClassVar, Protocol, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from erasure.outcome import Effect, EvidenceLevel
 from erasure.subject import Identifier, IdentifierKind, Subject
@@ -192,6 +193,17 @@ class AccessReport(BaseModel):
         return not self.missing
 
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def refuse_plain_http(address: str) -> str:
+    """Return the address; raises ValueError for one that would send personal data unencrypted over a network."""
+    parts = urlsplit(address)
+    if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)):
+        return address
+    raise ValueError("must be an https address (plain http only to this machine)")
+
+
 class ConnectorSettings(BaseModel):
     """Where a system is and how to reach it; each connector adds its own secrets and options.
 
@@ -200,7 +212,7 @@ class ConnectorSettings(BaseModel):
 
     model_config = _FROZEN
 
-    base_url: str
+    base_url: Annotated[str, AfterValidator(refuse_plain_http)]
     timeout: float = Field(default=30.0, gt=0, le=120)
     poll_every: float = Field(default=60.0, gt=0)
 

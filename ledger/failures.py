@@ -10,7 +10,7 @@ from sqlalchemy import exc
 from erasure.failures import StoreUnavailable
 
 
-class LedgerUnavailable(StoreUnavailable):  # noqa: N818 -- named by consequence, like the failures of a connector
+class LedgerUnavailable(StoreUnavailable):
     """The database does not answer now; the same step may succeed later."""
 
 

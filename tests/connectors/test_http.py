@@ -135,7 +135,7 @@ def test_retry_after_in_every_form(value: str | None, expected: timedelta | None
 def test_plain_http_leaves_this_machine_never(url: str) -> None:
     """Personal data goes over TLS, or not at all."""
     with pytest.raises(ValueError, match="https"):
-        _http.client(ConnectorSettings(base_url=url))
+        ConnectorSettings(base_url=url)
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -29,7 +29,7 @@ def system() -> System:
     return System("mailchimp")
 
 
-def naive(system: System) -> Any:  # noqa: ANN401 -- the package ships no types
+def naive(system: System) -> Any:
     """Mailchimp's own client as its manual sets it up."""
     client = Client({**system.vendor.credentials, "server": "us19", "timeout": 5})
     client.api_client.host = f"{system.running.url}/3.0"

@@ -29,7 +29,7 @@ def another_process(how: str, url: str) -> Iterator[subprocess.Popen[str]]:
     """Yield a process that is ready to open the database as soon as it gets a line."""
     command = [sys.executable, "-m", "tests.ledger.process", how, url]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process

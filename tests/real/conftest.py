@@ -156,3 +156,6 @@ async def plant(
     made = Plant(tmp_path, temporal, vendors)
     yield made
     made.stop()
+    client = await connect()
+    async for left in client.list_workflows("ExecutionStatus = 'Running'"):  # it would wake in the next test
+        await client.get_workflow_handle(left.id).terminate()
