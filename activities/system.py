@@ -17,7 +17,7 @@ from activities.failing import not_yet, told_to_temporal
 from activities.messages import Acted, Found, Look, Search, Seen, SystemStep
 from activities.pulse import Pulse
 from activities.stores import Stores
-from erasure.connector import Connector, Findings, Receipt, Record, SystemCard, Verdict
+from erasure.connector import Connector, Findings, Receipt, Record, SystemCard, Verdict, Verification
 from erasure.entry import Entry, Event, Part, PartKind
 from erasure.failures import Ambiguous, Rejected
 from erasure.outcome import Effect, EvidenceLevel
@@ -102,6 +102,29 @@ class Receipts(BaseModel):
         return Acted(effects=effects, pending=sum(t.receipt.pending for t in self.treated))
 
 
+class Reread(BaseModel):
+    """A look that takes several attempts.
+
+    `bookmark` and `remaining` are of a re-read that an allowance cut off; `shown` counts the whole re-reads that
+    still showed what was treated, so that the parts of one do not use up the vendor's lag.
+    """
+
+    model_config = _FROZEN
+
+    turn: int
+    look: int
+    bookmark: str = ""
+    remaining: tuple[Record, ...] = ()
+    shown: int = 0
+
+    def joined(self, part: Verification) -> Verification:
+        """Add the next part: what an earlier one found is still there, though the last found nothing."""
+        remaining = {(record.kind, record.id): record for record in (*self.remaining, *part.remaining)}
+        still = self.remaining and part.verdict is Verdict.CLEAN
+        verdict = Verdict.STILL_THERE if still else part.verdict
+        return part.model_copy(update={"verdict": verdict, "remaining": tuple(remaining.values())})
+
+
 class SystemActivities:
     """The steps, handed the systems, the database and a pulse."""
 
@@ -113,7 +136,7 @@ class SystemActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def discover(self, step: Search) -> Found:
-        """Search one system; a search that the vendor's allowance cut off goes on at its bookmark."""
+        """Search one system; a search that an allowance cut off goes on at its bookmark."""
         with self._step(step, "discover"):
             system = self._systems[step.system]
             if not any(step.subject.of(kind) for kind in system.card.finds_by):
@@ -165,14 +188,38 @@ class SystemActivities:
             system = self._systems[step.system]
             treated = self._read(step, PartKind.RECEIPTS, Receipts, Receipts()).treated
             kept = self._read(step, PartKind.PLAN, SystemPlan, SystemPlan(system=step.system)).kept_kinds
-            with self._open(system) as connector:
-                answer = connector.verify(step.subject, [one.receipt.record for one in treated])
+            answer, shown = self._reread(step, system, [one.receipt.record for one in treated])
             left = [record for record in answer.remaining if record.kind not in kept]
             if answer.verdict is Verdict.NOT_YET:
+                self._look_again(step, shown)
                 raise not_yet(f"{step.system} verify: the vendor still shows what is gone", answer.wait)
-            if left and treated and activity.info().attempt <= system.card.lag_reads:
+            if left and treated and shown < system.card.lag_reads:
+                self._look_again(step, shown + 1)
                 raise not_yet(f"{step.system} verify: {len(left)} still shown", system.poll_every)
             return self._seen(step, system.card, answer.verdict, answer.evidence, left)
+
+    def _reread(self, step: Look, system: TreatedSystem, treated: Sequence[Record]) -> tuple[Verification, int]:
+        """Read the whole system again, or from where an allowance cut this look off; the latter goes on later.
+
+        Returns the joined answer, and how many whole re-reads of this look have shown something before.
+        """
+        fresh = Reread(turn=step.turn, look=step.look)
+        paper = self._read(step, PartKind.LOOK, Reread, fresh)
+        if (paper.turn, paper.look) != (step.turn, step.look):
+            paper = fresh
+        with self._open(system) as connector:
+            answer = paper.joined(connector.verify(step.subject, treated, paper.bookmark))
+        if answer.unfinished:
+            update = {"bookmark": answer.unfinished.bookmark, "remaining": answer.remaining}
+            self._stores.write((), [self._part(step, PartKind.LOOK, paper.model_copy(update=update))])
+            message = f"{step.system} verify: an allowance is used up, the re-read goes on"
+            raise not_yet(message, answer.unfinished.wait)
+        return answer, paper.shown
+
+    def _look_again(self, step: Look, shown: int) -> None:
+        """Start the next re-read of this look from the beginning."""
+        paper = Reread(turn=step.turn, look=step.look, shown=shown)
+        self._stores.write((), [self._part(step, PartKind.LOOK, paper)])
 
     @contextmanager
     def _step(self, step: SystemStep, name: str) -> Iterator[None]:
@@ -209,7 +256,7 @@ class SystemActivities:
         findings = papers.findings
         if findings.unfinished:
             self._stores.write((), [part])
-            message = f"{step.system} discover: the daily allowance is used up, the search goes on"
+            message = f"{step.system} discover: an allowance is used up, the search goes on"
             raise not_yet(message, findings.unfinished.wait)
         if sum(card.kind(record.kind).person for record in findings.records) > card.match_limit:
             raise Ambiguous(step.system, "discover", code="too_many_matches")

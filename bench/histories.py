@@ -11,16 +11,20 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-from engine.client import data_converter, workflow_id
+from engine.client import REQUESTS_QUEUE, data_converter, workflow_id
 
 
 @dataclass(frozen=True)
 class History:
-    """One request's history in numbers; `retried` counts attempts beyond the first."""
+    """One request's history in numbers.
+
+    `system_steps` are the activities on the systems' own queues; `retried` counts attempts beyond the first.
+    """
 
     events: int
     bytes: int
     activities: int
+    system_steps: int
     workflow_tasks: int
     timers: int
     retried: int
@@ -38,11 +42,13 @@ async def measured(address: str, request_ids: Iterable[str]) -> list[History]:
 
 def _measured(events: list[HistoryEvent]) -> History:
     kinds = [event.event_type for event in events]
+    asked = [e.activity_task_scheduled_event_attributes for e in events if e.event_type == _SCHEDULED]
     started = [e.activity_task_started_event_attributes for e in events if e.event_type == _STARTED]
     return History(
         events=len(events),
         bytes=sum(event.ByteSize() for event in events),
-        activities=kinds.count(_SCHEDULED),
+        activities=len(asked),
+        system_steps=sum(one.task_queue.name != REQUESTS_QUEUE for one in asked),
         workflow_tasks=kinds.count(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED),
         timers=kinds.count(EventType.EVENT_TYPE_TIMER_STARTED),
         retried=sum(one.attempt - 1 for one in started),

@@ -66,7 +66,8 @@ class Account:
         """Listen on a free port; nothing is served yet."""
         self.calls = 0
         self.stage = Stage(vendor)
-        self.socket = socket.socket()
+        # Only of a socket that says TCP does asyncio know that small packets must not wait for each other.
+        self.socket = socket.socket(proto=socket.IPPROTO_TCP)
         self.socket.bind(("127.0.0.1", 0))
 
     @property

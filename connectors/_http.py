@@ -33,6 +33,8 @@ _WIPES = (
     ("DELETE", re.compile(r"/members/?$"), "Emma: every member of the account"),
     ("DELETE", re.compile(r"/(3\.0/)?lists/[^/]+/?$"), "Mailchimp: a whole audience"),
     ("DELETE", re.compile(r"/collectors/[^/]+/responses/?$"), "SurveyMonkey: every response of a collector"),
+    ("DELETE", re.compile(r"/surveys/[^/]+/responses/?$"), "SurveyMonkey: every response of a survey"),
+    ("DELETE", re.compile(r"/collectors/[^/]+/?$"), "SurveyMonkey: a whole collector"),
     ("DELETE", re.compile(r"/surveys/[^/]+/?$"), "SurveyMonkey: a whole survey"),
 )
 _WIPE_FLAGS = frozenset({"delete_all", "delete_all_contacts"})
@@ -97,12 +99,16 @@ def _guard(request: httpx.Request) -> None:
 
 
 def client(settings: ConnectorSettings, **options: Any) -> httpx.Client:
-    """Return a fresh client: guarded, with timeouts; it follows no redirect, which would take the token along."""
+    """Return a fresh client: guarded, with timeouts; it follows no redirect, which would take the token along.
+
+    Proxies and passwords that the environment holds for other programs are not used.
+    """
     return httpx.Client(
         base_url=settings.base_url,
         timeout=settings.timeout,
         verify=_TLS,
         follow_redirects=False,
+        trust_env=False,
         event_hooks={"request": [_guard]},
         **options,
     )

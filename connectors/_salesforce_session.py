@@ -138,8 +138,7 @@ class Session:
         self._settings = settings
         self._http = _http.client(settings)
         self._requests = requests.Session()
-        # Without an auth of its own, requests would put a password from ~/.netrc in place of the token.
-        self._requests.auth = lambda request: request
+        self._requests.trust_env = False  # or a password from ~/.netrc would take the place of the token
         self._requests.max_redirects = 0  # a redirect would take the token along
         self._adapter = _Adapter(settings.timeout)
         self._requests.mount("https://", self._adapter)

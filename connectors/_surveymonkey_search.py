@@ -3,51 +3,77 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any, Self
 
 from erasure.connector import Findings, Record, Unfinished
+from erasure.failures import TryLater
 from erasure.subject import Subject
 
 _CARRIERS = ("pages", "custom_variables", "custom_value", "email_address", "metadata")
-_BOOKMARK = re.compile(r"([01])\.([0-9]{1,20})\.([0-9]{1,9})\.([0-9]{1,9})")
+_BOOKMARK = re.compile(r"([0-2])\.([0-9]{1,20})\.([0-9]{1,9})\.([0-9]{1,9})")
 _WORD = re.compile(r"[^\s<>()\[\],;:|]+")
 
 
 class Stage(IntEnum):
-    """The two passes of a search over all surveys, in their order."""
+    """The passes over all surveys, and over the treated records; a search and a re-read take two of them each."""
 
     ADDRESSES = 0
     ANSWERS = 1
+    RECORDS = 2
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a search stands; its bookmark. Nothing in it tells about a person."""
+    """Where a search stands; its bookmark. `number` is a survey's or record's id; nothing tells about a person."""
 
     stage: Stage = Stage.ADDRESSES
-    survey: int = 0
+    number: int = 0
     page: int = 1
     calls: int = 0  # made today already
 
     @classmethod
-    def read(cls, bookmark: str) -> Self:
-        """Return the place that a bookmark names; raises ValueError for one that is not ours."""
+    def read(cls, bookmark: str, stages: Container[Stage]) -> Self:
+        """Return the place in one of the stages that a bookmark names; raises ValueError for one that is not ours."""
         if not bookmark:
             return cls()
         parts = _BOOKMARK.fullmatch(bookmark)
-        if parts is None:
+        if parts is None or int(parts[1]) not in stages:
             msg = "the bookmark is not one of ours"
             raise ValueError(msg)
-        stage, survey, page, calls = map(int, parts.groups())
-        return cls(Stage(stage), survey, page, calls)
+        stage, number, page, calls = map(int, parts.groups())
+        return cls(Stage(stage), number, page, calls)
+
+    def is_before(self, other: Self) -> bool:
+        """Tell whether the work of this place was done when the other was reached."""
+        return (self.stage, self.number) < (other.stage, other.number)
 
     def unfinished(self, calls: int, wait: timedelta) -> Unfinished:
         """Return what to do next: go on here after `wait`, with so many of the day's calls made."""
-        return Unfinished(bookmark=f"{self.stage:d}.{self.survey}.{self.page}.{calls}", wait=wait)
+        return Unfinished(bookmark=f"{self.stage:d}.{self.number}.{self.page}.{calls}", wait=wait)
+
+
+def until_cut(walk: Iterable[Place], start: Place, cut: Callable[[Place], Unfinished | None]) -> Unfinished | None:
+    """Walk until `cut` says where to go on another time. Returns None at the end of the walk.
+
+    Raises:
+        TryLater: a call failed for another reason, or before the walk went anywhere.
+    """
+    here = start
+    try:
+        for here in walk:
+            if unfinished := cut(here):
+                return unfinished
+    except TryLater:
+        # Starting over would spend the same calls again and be stopped at the same point.
+        unfinished = cut(here)
+        if unfinished is None or here == start:
+            raise
+        return unfinished
+    return None
 
 
 @dataclass

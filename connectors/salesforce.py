@@ -194,12 +194,13 @@ class Salesforce:
         """Everything here is done at once."""
         return receipt
 
-    def verify(self, subject: Subject, records: Sequence[Record]) -> Verification:
+    def verify(self, subject: Subject, records: Sequence[Record], bookmark: str = "") -> Verification:
         """Prove the token, search again, and ask for each treated record by its id.
 
         While a treated record shows in the bin only, which a purged one does for about a day, the answer is
         NOT_YET, whatever else is found: the day after tells what is really left.
         """
+        del bookmark  # a re-read here is never cut off
         self._session.limits("verify")
         search = self._search("verify")
         found = search.everything(subject)

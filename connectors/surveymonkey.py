@@ -10,16 +10,17 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, ClassVar, NoReturn, Self
 
 import httpx
 from pydantic import Field, SecretStr
 
 from connectors import _http
-from connectors._surveymonkey_search import Hits, Place, Stage
+from connectors._surveymonkey_search import Hits, Place, Stage, until_cut
 from erasure.connector import (
     AccessReport,
     ApiLimits,
@@ -58,6 +59,7 @@ _SCOPES = frozenset(
     }
 )
 _STATUSES = ("active", "optout", "bounced")  # a search without a status shows active contacts only
+_SEARCH, _REREAD = (Stage.ADDRESSES, Stage.ANSWERS), (Stage.ADDRESSES, Stage.RECORDS)
 _PARENTS = {"response": "survey", "recipient": "collector", "contact": ""}
 _PAGE, _BULK_PAGE = 1000, 100  # the most a page may hold; of responses with their answers, only a hundred
 _ID = re.compile(r"[0-9]{1,20}")
@@ -142,26 +144,15 @@ class SurveyMonkey:
         hits = Hits(subject)
         if not subject.emails:
             return hits.findings()
-        try:
-            here = start = Place.read(bookmark)
-        except ValueError:
-            raise Rejected(NAME, "find", code="unknown_bookmark") from None
+        start = _place("find", bookmark, _SEARCH)
         before = self._calls - start.calls
+        stages = _SEARCH if self._settings.scan else (Stage.ADDRESSES,)
         if not self._settings.scan:
             hits.doubts.add("web_link_answers_not_scanned")
         if not bookmark:
             self._contacts(hits)
-        try:
-            for here in self._walk(hits, start):
-                if cut := self._cut(here, self._calls - before):
-                    return hits.findings(cut)
-        except TryLater:
-            # Starting over would spend the same calls again and be stopped at the same point.
-            cut = self._cut(here, self._calls - before)
-            if cut is None or here == start:
-                raise
-            return hits.findings(cut)
-        return hits.findings()
+        walk = self._walk(hits, start, stages)
+        return hits.findings(until_cut(walk, start, lambda here: self._our_share(here, self._calls - before)))
 
     def erase(self, record: Record) -> Receipt:
         """Delete one response, recipient or contact by its id."""
@@ -186,21 +177,23 @@ class SurveyMonkey:
         """Everything here is done at once."""
         return receipt
 
-    def verify(self, subject: Subject, records: Sequence[Record]) -> Verification:
+    def verify(self, subject: Subject, records: Sequence[Record], bookmark: str = "") -> Verification:
         """Prove the token, search again by every address, and ask for each treated record by its id.
 
         The scan of typed answers is not repeated: it would take the same days again, and what it had found is
-        asked for by id.
+        asked for by id. Many surveys take more calls than a minute allows: the re-read then comes back unfinished.
         """
         self._ask("verify", "GET", "/v3/users/me")
+        start = _place("verify", bookmark, _REREAD)
         hits = Hits(subject)
-        self._contacts(hits)
-        for survey in self._surveys():
-            self._by_address(hits, survey)
-        found = hits.records | {(record.kind, record.id): record for record in records if self._exists(record)}
-        if found:
-            return Verification(verdict=Verdict.STILL_THERE, remaining=tuple(found.values()))
-        return Verification(verdict=Verdict.CLEAN, evidence=EvidenceLevel.E3)
+        if not bookmark:
+            self._contacts(hits)
+        cut = until_cut(self._again(hits, start, records), start, self._spent)
+        remaining = tuple(hits.records.values())
+        if cut:
+            return Verification(verdict=Verdict.NOT_YET, remaining=remaining, unfinished=cut)
+        verdict = Verdict.STILL_THERE if remaining else Verdict.CLEAN
+        return Verification(verdict=verdict, evidence=EvidenceLevel.E3, remaining=remaining)
 
     def _contacts(self, hits: Hits) -> None:
         for address, status in itertools.product(hits.subject.emails, _STATUSES):
@@ -214,18 +207,28 @@ class SurveyMonkey:
         surveys = self._pages("/v3/surveys", {"per_page": _PAGE})
         return sorted({int(_http.checked(survey["id"], _ID)) for survey in surveys})
 
-    def _walk(self, hits: Hits, start: Place) -> Iterator[Place]:
+    def _walk(self, hits: Hits, start: Place, stages: Iterable[Stage]) -> Iterator[Place]:
         """Work through the surveys; yields each place before the work there, so that a search can stop between."""
-        stages = Stage if self._settings.scan else (Stage.ADDRESSES,)
-        for stage, survey in itertools.product(stages, self._surveys()):
-            if (stage, survey) < (start.stage, start.survey):
+        for place in itertools.starmap(Place, itertools.product(stages, self._surveys())):
+            if place.is_before(start):
                 continue
-            place = start if (stage, survey) == (start.stage, start.survey) else Place(stage, survey)
-            yield place
-            if stage is Stage.ADDRESSES:
-                self._by_address(hits, survey)
+            here = place if start.is_before(place) else start
+            yield here
+            if here.stage is Stage.ADDRESSES:
+                self._by_address(hits, here.number)
             else:
-                yield from self._by_answers(hits, place)
+                yield from self._by_answers(hits, here)
+
+    def _again(self, hits: Hits, start: Place, records: Iterable[Record]) -> Iterator[Place]:
+        """Work through the surveys by address and then through the treated records; yields like `_walk`."""
+        if start.stage is Stage.ADDRESSES:
+            yield from self._walk(hits, start, (Stage.ADDRESSES,))
+        for number, record in sorted(((int(_http.checked(one.id, _ID)), one) for one in records), key=itemgetter(0)):
+            here = Place(Stage.RECORDS, number)
+            if not here.is_before(start):
+                yield here
+                if self._exists(record):
+                    hits.records[record.kind, record.id] = record
 
     def _by_address(self, hits: Hits, survey: int) -> None:
         """Search one survey's recipients, and the responses that the vendor knows to be theirs."""
@@ -254,10 +257,10 @@ class SurveyMonkey:
         Oldest first, so that new answers come at the end. Where a scan goes on, the page before is read again: an
         answer that was deleted meanwhile has moved all later ones up.
         """
-        if all(collector.get("type") == "email" for collector in self._collectors(hits, place.survey)):
+        if all(collector.get("type") == "email" for collector in self._collectors(hits, place.number)):
             return
         asked = {"simple": "true", "sort_by": "date_modified", "sort_order": "ASC", "per_page": _BULK_PAGE}
-        url = f"/v3/surveys/{place.survey}/responses/bulk"
+        url = f"/v3/surveys/{place.number}/responses/bulk"
         for page in itertools.count(max(place.page - 1, 1)):
             yield replace(place, page=max(page, place.page))
             responses, more = self._page(url, {**asked, "page": page}, gone=_GONE)
@@ -275,13 +278,16 @@ class SurveyMonkey:
     def _exists(self, record: Record) -> bool:
         return self._ask("verify", "GET", _url(record), gone=_GONE) is not None
 
-    def _cut(self, place: Place, calls: int) -> Unfinished | None:
-        """Tell whether the search must go on another time: our share, the app's day or its minute is used up."""
+    def _our_share(self, here: Place, calls: int) -> Unfinished | None:
+        """Tell whether a search must go on another time: its share of the day or the app's minute is used up."""
         if calls >= self._settings.scan_calls_per_day or self._left("Day") <= self._settings.scan_reserve:
-            return place.unfinished(0, self._reset("Day"))
-        if self._left("Minute") < 1:
-            return place.unfinished(calls, self._reset("Minute"))
-        return None
+            return here.unfinished(0, self._reset("Day"))
+        return self._spent(here, calls)
+
+    def _spent(self, here: Place, calls: int = 0) -> Unfinished | None:
+        """Tell whether the app's day or minute is used up."""
+        spent = (window for window in ("Day", "Minute") if self._left(window) < 1)
+        return next((here.unfinished(calls, self._reset(window)) for window in spent), None)
 
     def _note(self, response: httpx.Response) -> None:
         """Keep what the vendor says about scopes and limits beside each answer, good or bad."""
@@ -341,6 +347,13 @@ class SurveyMonkey:
             if refused.code in _OWN_USER_GONE:
                 raise AccessRefused(NAME, operation, refused.status, refused.code) from None
             raise
+
+
+def _place(operation: str, bookmark: str, stages: Container[Stage]) -> Place:
+    try:
+        return Place.read(bookmark, stages)
+    except ValueError:
+        raise Rejected(NAME, operation, code="unknown_bookmark") from None
 
 
 def _url(record: Record) -> str:

@@ -70,6 +70,12 @@ async def submit(client: Client, request: DataSubjectRequest) -> Submitted:
     return Submitted(handle, is_new=True)
 
 
+def _not_taken(error: RPCError) -> str:
+    if "search attribute" in error.message.lower():
+        return "Temporal does not know this program's search attributes; docs/operations.md has the command; nothing was started"
+    return f"Temporal did not take the request ({error.status.name.lower()}); nothing was started"
+
+
 async def _the_same(client: Client, request: DataSubjectRequest) -> Handle:
     handle = handle_of(client, request.id)
     if not await _ask(handle, DataSubjectRequestWorkflow.same_request, request.fingerprint):

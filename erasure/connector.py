@@ -116,7 +116,7 @@ class Record(BaseModel):
 
 
 class Unfinished(BaseModel):
-    """A search that the vendor's daily allowance cut off: where to go on, and how long to wait before."""
+    """A search or a re-read that an allowance cut off, a minute's or a day's: where to go on, and the wait before."""
 
     model_config = _FROZEN
 
@@ -166,7 +166,8 @@ class Verification(BaseModel):
     """The answer of a re-read, made after the credential was proven in the same step.
 
     `remaining` lists every record the search still finds, also those that the policy keeps; the caller knows
-    which those are. `wait` is the vendor's own delay with NOT_YET.
+    which those are. `wait` is the vendor's own delay with NOT_YET. `unfinished` says that an allowance cut the
+    re-read off; `remaining` then holds what this part found, and the caller joins the parts.
     """
 
     model_config = _FROZEN
@@ -175,6 +176,7 @@ class Verification(BaseModel):
     evidence: EvidenceLevel = EvidenceLevel.E0
     remaining: tuple[Record, ...] = ()
     wait: timedelta | None = None
+    unfinished: Unfinished | None = None
 
 
 class AccessReport(BaseModel):
@@ -280,6 +282,9 @@ class Connector(Protocol):
         """
         ...
 
-    def verify(self, subject: Subject, records: Sequence[Record]) -> Verification:
-        """Prove the credential, then read again: by the person's identifiers and by the records' ids."""
+    def verify(self, subject: Subject, records: Sequence[Record], bookmark: str = "") -> Verification:
+        """Prove the credential, then read again: by the person's identifiers and by the records' ids.
+
+        `bookmark` continues a re-read that was cut off.
+        """
         ...

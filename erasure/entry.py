@@ -93,6 +93,7 @@ class PartKind(StrEnum):
     FINDINGS = "findings"
     PLAN = "plan"
     RECEIPTS = "receipts"
+    LOOK = "look"
 
 
 class Part(BaseModel):

@@ -88,7 +88,7 @@ class DataSubjectRequestWorkflow:
                     self._cancelled = self._cancelled or Decision(by="temporal")
 
     async def _live(self) -> RequestResult:
-        self.case = await self.own(CaseActivities.acknowledge, self.request, "acknowledge")
+        self.case = await self.own(CaseActivities.acknowledge, self.request, "request: acknowledge")
         self._state = RequestState.DISCOVERING
         patience = asyncio.create_task(self._lose_patience())
         board = asyncio.create_task(self._publish())
@@ -120,7 +120,7 @@ class DataSubjectRequestWorkflow:
         self._conclusions += 1
         outcomes = {name: run.outcome for name, run in self.runs.items() if run.outcome}
         conclusion = Conclusion(request_id=self.id, at=workflow.now(), turn=self._conclusions, outcomes=outcomes)
-        concluded: Concluded = await self.own(CaseActivities.conclude, conclusion, "conclude")
+        concluded: Concluded = await self.own(CaseActivities.conclude, conclusion, "request: conclude")
         if not concluded.refusal:
             self._reason = ""
             return True
@@ -138,8 +138,8 @@ class DataSubjectRequestWorkflow:
             await run.stop()
         await workflow.wait_condition(lambda: all(task.done() for task in self._tasks))
         entry = Entry(key=f"{self.id}:{event}", request_id=self.id, at=workflow.now(), event=event, by=decision.by)
-        await self.own(CaseActivities.record, [entry], event)
-        await self.own(CaseActivities.close, self.id, "close")
+        await self.own(CaseActivities.record, [entry], f"request: {event}")
+        await self.own(CaseActivities.close, self.id, "request: close the case file")
         self._state = RequestState.CANCELLED if self._cancelled else RequestState.CLOSED
         outcomes = {name: run.outcome for name, run in self.runs.items() if run.outcome}
         return RequestResult(
@@ -151,7 +151,7 @@ class DataSubjectRequestWorkflow:
         )
 
     async def _lose_patience(self) -> None:
-        await workflow.sleep(self.case.patience, summary="patience with slow systems")
+        await workflow.sleep(self.case.patience, summary="patience with systems that are slow to search")
         self._patience_over = True
 
     async def _publish(self) -> None:
@@ -226,7 +226,7 @@ class DataSubjectRequestWorkflow:
         await asyncio.sleep(0)  # lets the others of this moment join
         wanted = PlanWanted(request_id=self.id, turns=self._to_plan)
         self._to_plan, self._planning = {}, None
-        planned: list[Planned] = await self.own(CaseActivities.plan, wanted, "plan")
+        planned: list[Planned] = await self.own(CaseActivities.plan, wanted, f"request: plan {', '.join(wanted.turns)}")
         return {plan.system: plan for plan in planned}
 
     async def own(self, step: Any, argument: object, summary: str) -> Any:  # noqa: ANN401

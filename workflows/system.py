@@ -247,7 +247,7 @@ class SystemRun:
     async def _look(self, number: int, state: SystemState, delay: timedelta) -> bool:
         """Wait and read again; False when the system must be gone through once more."""
         self.state = state
-        self._waiting_until, alarm = self.request.alarm(delay, state)
+        self._waiting_until, alarm = self.request.alarm(delay, f"until look {number}")
         await workflow.wait_condition(alarm.done)
         self._waiting_until = None
         self.state = SystemState.VERIFYING
