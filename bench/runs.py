@@ -23,6 +23,7 @@ _SAMPLES = 10  # histories that are read
 _BY_REQUESTS = "salesforce"  # simple-salesforce uses requests; Mailchimp's package only words calls, httpx makes them
 _QUIET_SECONDS = 1.0
 _SAY_EVERY = 15.0
+_STUCK_SECONDS = 90.0
 Say = Callable[[str], None]
 
 
@@ -162,15 +163,24 @@ def waiting(shape: Shape, counts: Sequence[int], say: Say) -> list[Waiting]:
 
 
 def _until_looked(made: Site, looks: int, say: Say) -> None:
-    """Wait until the ledger holds this many re-reads, and then for quiet."""
-    quoted = made.ledger.as_uri()
-    done, told = 0, time.monotonic()
-    with closing(sqlite3.connect(f"{quoted}?mode=ro", uri=True)) as ledger:
+    """Wait until the ledger holds this many re-reads, and then for quiet.
+
+    Raises:
+        Broken: nothing moves any more.
+    """
+    done = lines = 0
+    moved = told = time.monotonic()
+    with closing(sqlite3.connect(f"{made.ledger.as_uri()}?mode=ro", uri=True)) as ledger:
         while done < looks:
             time.sleep(_QUIET_SECONDS)
             done = ledger.execute("SELECT count(*) FROM ledger WHERE event = ?", (Event.VERIFIED.value,)).fetchone()[0]
-            if time.monotonic() - told > _SAY_EVERY:
-                told = time.monotonic()
+            before, (lines,) = lines, ledger.execute("SELECT count(*) FROM ledger").fetchone()
+            now = time.monotonic()
+            moved = now if lines > before else moved
+            if now - moved > _STUCK_SECONDS:
+                raise Broken(f"the worker stands still: {done} of {looks} first looks, and nothing new for a while")
+            if now - told > _SAY_EVERY:
+                told = now
                 say(f"  {done} of {looks} first looks")
     time.sleep(2 * _QUIET_SECONDS)
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.rule import Rule
+from temporalio.client import Client
 
 from activities.messages import Decision
 from engine import requests
@@ -28,6 +29,7 @@ from engine.client import connect, quiet_runtime, workflow_id
 from engine.progress import Trying
 from engine.server import Ports, local_server
 from erasure import request as request_file
+from erasure.request import DataSubjectRequest
 from erasure.sentence import BadInput
 from ledger.stores import Database
 from report import facts, render
@@ -191,50 +193,68 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 async def _story(out: Console, vendors: Vendors, database: str, ui: str, *, wait: bool) -> int:
+    neighbour = _people(out, vendors)
+    client = await connect(quiet_runtime())
+    request = await _hand_in(out, client, ui)
+    await _work(out, client, request.id, vendors)
+    await _sign_off(out, client, request.id, database)
+    clean = _what_is_left(out, vendors, neighbour)
+    if wait:
+        out.print(f"[bold]{ui}[/bold] stays open; press Enter to clean up")
+        await asyncio.to_thread(sys.stdin.readline)
+    return 0 if clean else 1
+
+
+def _people(out: Console, vendors: Vendors) -> dict[str, int]:
+    """Store two people with every vendor; returns what each vendor holds about the neighbour."""
     for name in vendors.told:
         for person in (PERSON, NEIGHBOUR):
             vendors.control(name, "seed", person)
     vendors.control(_FAILING, "faults", FAULT)
     out.print(f"{PERSON['first_name']} {PERSON['last_name']} is known in: {_numbers(vendors.held(PERSON))}")
-    neighbour = vendors.held(NEIGHBOUR)
+    return vendors.held(NEIGHBOUR)
 
+
+async def _hand_in(out: Console, client: Client, ui: str) -> DataSubjectRequest:
     out.print(Rule("2. The request"))
-    text = request_json()
-    parsed = request_file.parse(text)
-    client = await connect(quiet_runtime())
+    parsed = request_file.parse(request_json())
     await requests.submit(client, parsed)
     out.print(f"handed in with one of two addresses; {_FAILING} will fail twice on the way")
     out.print(f"in the Temporal UI: {ui}/namespaces/{client.namespace}/workflows/{workflow_id(parsed.id)}")
+    return parsed
 
+
+async def _work(out: Console, client: Client, request_id: str, vendors: Vendors) -> None:
     out.print(Rule("3. Systems at work"))
     failures = Failures()
     with Live(console=out, auto_refresh=False) as live:
-        async for status, steps in watching(client, parsed.id, 0.5):
+        async for status, steps in watching(client, request_id, 0.5):
             vendors.let_time_pass(status)
             failures.say(out, steps)
             live.update(tables.request_view(status, steps, tables.now()), refresh=True)
 
+
+async def _sign_off(out: Console, client: Client, request_id: str, database: str) -> None:
     out.print(Rule("4. Compliance signs off"))
-    await requests.command(client, parsed.id, DataSubjectRequestWorkflow.confirm, Decision(by="compliance.demo"))
-    await requests.handle_of(client, parsed.id).result()
+    await requests.command(client, request_id, DataSubjectRequestWorkflow.confirm, Decision(by="compliance.demo"))
+    await requests.handle_of(client, request_id).result()
     ledger = Database.open(database)
-    report = facts.completion_report(ledger.entries(parsed.id), tables.now())
+    report = facts.completion_report(ledger.entries(request_id), tables.now())
     ledger.close()
     page = _write(render.as_html(report))
     out.print(Markdown(_beginning(render.as_markdown(report))))
     out.print(f"the whole report, with every system in detail: [bold]{page}[/bold]")
 
+
+def _what_is_left(out: Console, vendors: Vendors, neighbour: Mapping[str, int]) -> bool:
+    """Show what the vendors hold at the end; tells whether that is what the policy says."""
     out.print(Rule("5. What the vendors hold now"))
     left = vendors.held(PERSON)
     out.print(f"about {PERSON['first_name']}: {_numbers(left)} (her name on contributions, by the privacy policy)")
     same = vendors.held(NEIGHBOUR) == neighbour
-    out.print(
-        f"about {NEIGHBOUR['first_name']}, her neighbour: {'everything, as before' if same else 'SOMETHING IS MISSING'}"
-    )
-    if wait:
-        out.print(f"[bold]{ui}[/bold] stays open; press Enter to clean up")
-        await asyncio.to_thread(sys.stdin.readline)
-    return 0 if same and {name for name, count in left.items() if count} <= {"member_database"} else 1
+    verdict = "everything, as before" if same else "SOMETHING IS MISSING"
+    out.print(f"about {NEIGHBOUR['first_name']}, her neighbour: {verdict}")
+    return same and {name for name, count in left.items() if count} <= {"member_database"}
 
 
 def _write(text: str) -> Path:

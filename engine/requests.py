@@ -64,15 +64,13 @@ async def submit(client: Client, request: DataSubjectRequest) -> Submitted:
     except WorkflowAlreadyStartedError:
         return Submitted(await _the_same(client, request), is_new=False)
     except RPCError as error:
-        raise BadInput(
-            f"Temporal did not take the request ({error.status.name.lower()}); nothing was started"
-        ) from None
+        raise BadInput(_not_taken(error)) from None
     return Submitted(handle, is_new=True)
 
 
 def _not_taken(error: RPCError) -> str:
     if "search attribute" in error.message.lower():
-        return "Temporal does not know this program's search attributes; docs/operations.md has the command; nothing was started"
+        return "Temporal does not know this program's search attributes (see docs/operations.md); nothing was started"
     return f"Temporal did not take the request ({error.status.name.lower()}); nothing was started"
 
 

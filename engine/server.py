@@ -92,6 +92,7 @@ class EmbeddedServer:
         )
         for _ in range(_START_SECONDS * 5):
             if self._process.poll() is not None:
+                self._process = None
                 raise BadInput(f"Temporal did not start; is port {self.ports.grpc} or {self.ports.ui} in use?")
             if await self._answers():
                 return

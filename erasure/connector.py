@@ -112,7 +112,7 @@ class Record(BaseModel):
 
     kind: str
     id: str = Field(min_length=1)
-    locator: dict[str, str] = {}
+    locator: dict[str, str] = Field(default={}, repr=False)
 
 
 class Unfinished(BaseModel):

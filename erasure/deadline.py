@@ -21,7 +21,8 @@ def due_by(submitted_at: datetime) -> datetime:
     """Return the last moment for the answer of GDPR Art. 12(3), in UTC.
 
     `submitted_at` is the moment of the person's own request, not of its arrival in this program. The period ends
-    with the last hour of its last day.
+    with the last hour of its last day. Where the person's own date and the date in UTC differ, the earlier counts.
     """
-    last_day = months_after(submitted_at.astimezone(UTC).date(), 1)
+    asked_on = min(submitted_at.date(), submitted_at.astimezone(UTC).date())
+    last_day = months_after(asked_on, 1)
     return datetime.combine(last_day, time(23, 59, 59), tzinfo=UTC)

@@ -70,7 +70,7 @@ class Entry(BaseModel):
 
     @model_validator(mode="after")
     def _nothing_personal(self) -> Self:
-        if any("@" in text for text in _texts([self.detail, self.counts, self.reason])):
+        if any("@" in text for text in _texts(self.model_dump(mode="json"))):
             raise ValueError("a ledger entry must not hold an address")
         return self
 

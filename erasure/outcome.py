@@ -161,12 +161,13 @@ def conclude_attested(
     evidence: EvidenceLevel,
 ) -> Outcome:
     """Return the outcome of a system that a person treated by hand; their word alone is worth E2."""
-    done = conclude(effects, kept, evidence, identified=True).counts
-    masked = word is Attestation.REDACTED_IN_VENDOR_TOOL
+    done = conclude(effects, kept, evidence, identified=True)
+    said = OutcomeKind.REDACTED if word is Attestation.REDACTED_IN_VENDOR_TOOL else OutcomeKind.ERASED
+    by_weakness = [kind for _, kind in _WEAKEST_FIRST]
     return Outcome(
-        kind=OutcomeKind.REDACTED if masked else OutcomeKind.ERASED,
+        kind=min({said, done.kind} & set(by_weakness), key=by_weakness.index),
         evidence=max(evidence, EvidenceLevel.E2),
-        counts=done | {f"{kind}.found": count for kind, count in found.items()},
+        counts=done.counts | {f"{kind}.found": count for kind, count in found.items()},
         kept=kept,
         reason=word,
         attested=True,

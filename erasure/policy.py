@@ -18,16 +18,17 @@ from erasure.sentence import BadInput, first_fault
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) (second|minute|hour|day)s?")
+_WORDING = r"^[^@]+$"  # goes into the ledger, which refuses anything that could be an address
+_LONGEST = 366 * 86_400.0
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
 def _duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _DURATION.fullmatch(value)
-    if not match:
-        raise ValueError('is not a time such as "5 minutes", "2 hours" or "3 days"')
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    seconds = float(match[1]) * _UNITS[match[2]] if match else -1.0
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError('is not a time such as "5 minutes", "2 hours" or "3 days", of a year at most')
+    return timedelta(seconds=seconds)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -89,9 +90,9 @@ class Exemption(BaseModel):
 
     model_config = _STRICT
 
-    article: str = Field(min_length=1)
-    scope: str = Field(min_length=1)
-    disclosed: str = Field(min_length=1)
+    article: str = Field(pattern=_WORDING)
+    scope: str = Field(pattern=_WORDING)
+    disclosed: str = Field(pattern=_WORDING)
     retention_years: int | None = Field(default=None, gt=0, le=30)
 
     def until(self, today: date) -> date | None:
@@ -155,8 +156,9 @@ class Policy(BaseModel):
                 if rule.exception and rule.exception not in known:
                     raise ValueError(f"systems.{system}.records.{kind}: there is no exception of that name")
         system, _, kind = self.exceptions.deleted_members.written_for.partition(".")
-        if system not in self.systems or kind not in self.systems[system].records:
-            raise ValueError("exceptions.deleted_members.written_for names no record kind of any system")
+        member = self.systems[system].records.get(kind) if system in self.systems else None
+        if member is None or member.erasure is not Treatment.ERASE:
+            raise ValueError("exceptions.deleted_members.written_for names no record kind that is erased")
         return self
 
     def writes_tombstone_for(self, system: str, kind: str) -> bool:
@@ -177,10 +179,12 @@ def parse(text: str) -> Policy:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"policy.toml is not TOML: {error}") from None
+    if "digest" in table:
+        raise BadInput("policy.toml: digest: is not a field that is known here")
     try:
-        return Policy(**table, digest=hashlib.sha256(text.encode()).hexdigest()[:16])
+        return Policy.model_validate({**table, "digest": hashlib.sha256(text.encode()).hexdigest()[:16]})
     except ValidationError as error:
         raise BadInput(f"policy.toml: {first_fault(error)}") from None
 

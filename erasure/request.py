@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,8 @@ from erasure.subject import Identifier, IdentifierKind, Subject
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 MAX_BYTES = 64 * 1024
 _MAX_IDENTITIES = 20
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_GDPR_APPLIES = datetime(2018, 5, 25, tzinfo=UTC)  # Art. 99(2)
 _SKEW = timedelta(minutes=5)  # how far the sender's clock may be ahead of ours
 
 
@@ -76,7 +79,7 @@ class _Extension(BaseModel):
 
 
 class _Extensions(BaseModel):
-    model_config = ConfigDict(**_STRICT, populate_by_name=True)
+    model_config = _STRICT
 
     ours: _Extension = Field(default=_Extension(), alias="openinfra.dev")
 
@@ -110,11 +113,20 @@ class _Body(BaseModel):
             raise ValueError(f"is not a right this version carries out; it carries out: {', '.join(Right)}")
         return value
 
+    @field_validator("submitted_time", mode="before")
+    @classmethod
+    def _rfc_3339(cls, value: object) -> object:
+        if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+            raise ValueError("is not a time such as 2026-11-01T10:00:00Z")
+        return value
+
     @field_validator("submitted_time")
     @classmethod
-    def _past(cls, value: datetime) -> datetime:
-        if value.astimezone(UTC) > datetime.now(UTC) + _SKEW:
+    def _plausible(cls, value: datetime) -> datetime:
+        if value > datetime.now(UTC) + _SKEW:
             raise ValueError("lies in the future")
+        if value < _GDPR_APPLIES:
+            raise ValueError("lies before the GDPR applied")
         return value
 
 
@@ -150,9 +162,20 @@ def _read(text: str | bytes) -> object:
     if len(text) > MAX_BYTES:
         raise BadInput(f"the request is larger than {MAX_BYTES // 1024} KiB")
     try:
-        body = json.loads(text)
+        body = json.loads(text, object_pairs_hook=_no_field_twice)
+        json.dumps(body, ensure_ascii=False).encode()  # half a character cannot be stored anywhere
+    except BadInput:
+        raise
     except (ValueError, RecursionError):
         raise BadInput("the request is not JSON") from None
     if not isinstance(body, dict):
         raise BadInput("the request is not a JSON object")
     return body
+
+
+def _no_field_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse what JSON leaves open: with two lists of identities, which person is meant?"""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise BadInput("the request names a field twice")
+    return fields

@@ -7,13 +7,14 @@ import re
 from pydantic import ValidationError
 
 # A field name may be shown; anything else as a key could be somebody's address.
-_FIELD = re.compile(r"[a-z][a-z0-9_]{0,40}|[0-9]+")
+_FIELD = re.compile(r"[a-z][a-z0-9_]{0,40}|[0-9]+|openinfra\.dev")
 
 
 _PLAIN = {
     "missing": "is missing",
     "extra_forbidden": "is not a field that is known here",
     "too_short": "must not be empty",
+    "too_long": "has too many entries",
 }
 
 

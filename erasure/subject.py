@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # Wider than RFC 5322 on purpose: vendors have stored addresses such as `"a,b"@example.org` for years,
 # and an address that we refuse to search for is an address that we fail to erase.
@@ -34,7 +34,7 @@ class Identifier(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: IdentifierKind
-    value: str
+    value: str = Field(repr=False)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -42,8 +42,8 @@ class Identifier(BaseModel):
             raise ValueError("an e-mail identifier is not an e-mail address")
         if self.kind is IdentifierKind.OPENSTACKID and not _OPENSTACKID.fullmatch(self.value):
             raise ValueError("an OpenStackID identifier is not an OpenStackID")
-        if self.kind is IdentifierKind.NAME and not 0 < len(self.value) <= _NAME_LENGTH:
-            raise ValueError("a name is empty or longer than 200 characters")
+        if self.kind is IdentifierKind.NAME and not (0 < len(self.value) <= _NAME_LENGTH and self.value.isprintable()):
+            raise ValueError("a name is empty, longer than 200 characters, or not printable")
         return self
 
     @model_validator(mode="before")

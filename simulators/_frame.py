@@ -156,6 +156,7 @@ class Stage:
         self.stale_reads = 0
         self._old: Any = None
         self._record = False
+        self._resets = 0
         control = Mount(_CONTROL, routes=self._control_routes())
         self._app: ASGIApp = Starlette(routes=[control, *vendor.routes()])
 
@@ -164,7 +165,8 @@ class Stage:
         self._record = True
 
     def reset(self) -> None:
-        """Forget data, faults and recorded calls."""
+        """Forget data, faults and recorded calls; a call that a fault still holds up is dropped."""
+        self._resets += 1
         self.vendor.reset()
         self.faults.clear()
         self.calls.clear()
@@ -186,12 +188,8 @@ class Stage:
 
     async def _play(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> bool:
         """Play a fault; False means the call goes on as usual."""
-        if fault.kind == "slow":
-            await asyncio.sleep(fault.seconds)
-            return False
-        if fault.kind == "late":
-            await self._late(fault.seconds, scope, receive, send)
-            return True
+        if fault.kind in {"slow", "late"}:
+            return await self._held_up(fault, scope, receive, send)
         if fault.kind == "reset":
             connection: Any = send
             connection.__self__.transport.abort()  # uvicorn's own; Starlette offers no way to drop a connection
@@ -205,17 +203,25 @@ class Stage:
         await answers[fault.kind]()(scope, receive, send)
         return True
 
-    async def _late(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do what was asked, then let the caller wait for the answer: the moment between "called" and "recorded"."""
-        messages: list[Message] = []
+    async def _held_up(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Let the caller wait before the call ("slow"), or for its answer ("late"); False means it is still to be done.
+
+        Whoever asked before a reset must not reach the data of whoever comes after it.
+        """
+        resets, messages = self._resets, list[Message]()
 
         async def keep(message: Message) -> None:
             messages.append(message)
 
-        await self._serve(scope, receive, keep)
-        await asyncio.sleep(seconds)
+        if fault.kind == "late":
+            await self._serve(scope, receive, keep)
+        await asyncio.sleep(fault.seconds)
+        if self._resets != resets:
+            await Response(status_code=503)(scope, receive, send)
+            return True
         for message in messages:
             await send(message)
+        return fault.kind == "late"
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         reads = scope["method"] in _READS
@@ -251,10 +257,12 @@ class Stage:
         async def speak(message: Message) -> None:
             start.update(message if message["type"] == "http.response.start" else {})
             got.extend(message.get("body", b""))
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                # Before the caller has the answer, so that whoever has it finds the call.
+                self.calls.append(_call(scope, bytes(sent), start, bytes(got)))
             await send(message)
 
         await self._app(scope, listen, speak)
-        self.calls.append(_call(scope, bytes(sent), start, bytes(got)))
 
     def _control_routes(self) -> list[BaseRoute]:
         async def faults(request: Request) -> Response:

@@ -66,15 +66,11 @@ class Mailchimp:
     def __init__(self) -> None:
         """Start empty."""
         self.credentials = {"api_key": "0f1e2d3c4b5a69788796a5b4c3d2e1f0-us19"}
-        self.state = State()
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, and give no id a second time: a call that was slow may arrive after the reset.
-
-        `search_lag` is how many seconds the search shows a member that is gone.
-        """
-        self.state, self.jobs, self.clock = State(last_id=self.state.last_id), "", _frame.Clock()
+        """Forget everything. `search_lag` is how many seconds the search shows a member that is gone."""
+        self.state, self.jobs, self.clock = State(), "", _frame.Clock()
         self.role, self.search_lag = "owner", 0.0
         self.open_audience("newsletter", required=("ADDRESS",))
         self.open_audience("events")

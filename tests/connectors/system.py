@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,18 @@ from functools import cache
 from typing import Any
 
 import connectors
-from erasure.connector import Connector, ConnectorSettings, Findings, Receipt, Record, Verdict, Verification
+from erasure.connector import (
+    AccessReport,
+    Connector,
+    ConnectorSettings,
+    Findings,
+    Receipt,
+    Record,
+    Verdict,
+    Verification,
+)
 from erasure.subject import Identifier, Subject
-from simulators._frame import Fault, Person, Running, Vendor
+from simulators._frame import Clock, Fault, Person, Running, Vendor
 
 SUBJECT = Person("Ada", "Quillfeather", ("ada.quillfeather@example.org", "ada@second.example"), "90210")
 BYSTANDER = Person("Bo", "Tillerman", ("ada.quillfeather@example.org.example", "bo@example.org"), "90211")
@@ -71,6 +81,19 @@ class System:
         for person in people:
             self.vendor.seed(person)
 
+    def saved(self) -> tuple[Any, Clock]:
+        """Return a copy of everything the vendor holds, and of its time."""
+        return copy.deepcopy((self.vendor.state, self.vendor.clock))
+
+    def restore(self, saved: tuple[Any, Clock]) -> None:
+        """Put the vendor back to an earlier moment."""
+        self.vendor.state, self.vendor.clock = copy.deepcopy(saved)
+
+    def check(self) -> AccessReport:
+        """Check the credential with a fresh connector."""
+        with self.open() as connector:
+            return connector.check()
+
     def find(self, person: Person) -> Findings:
         """Search with a fresh connector, as far as it takes."""
         with self.open() as connector:
@@ -97,11 +120,25 @@ class System:
             self.vendor.clock.advance(3600)
         return receipt
 
+    def look(self, person: Person, records: Sequence[Record]) -> Verification:
+        """Read again once, each part with a fresh connector; what any part found is still there."""
+        bookmark, found = "", dict[tuple[str, str], Record]()
+        for _ in range(50):
+            with self.open() as connector:
+                seen = connector.verify(subject_of(person), records, bookmark)
+            found |= {(record.kind, record.id): record for record in seen.remaining}
+            if seen.unfinished is None:
+                break
+            bookmark = seen.unfinished.bookmark
+            self.vendor.clock.advance(seen.unfinished.wait.total_seconds())
+        assert seen.unfinished is None, "the re-read never came to an end"
+        verdict = Verdict.STILL_THERE if found and seen.verdict is Verdict.CLEAN else seen.verdict
+        return seen.model_copy(update={"verdict": verdict, "remaining": tuple(found.values())})
+
     def verify(self, person: Person, records: Sequence[Record], keeps: Sequence[str]) -> Verification:
         """Read again until the answer is more than "not yet"."""
         for _ in range(20):
-            with self.open() as connector:
-                seen = connector.verify(subject_of(person), records)
+            seen = self.look(person, records)
             left = tuple(record for record in seen.remaining if record.kind not in keeps)
             if seen.verdict is Verdict.STILL_THERE and not left:
                 return seen.model_copy(update={"verdict": Verdict.CLEAN, "remaining": ()})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from erasure.connector import Record
 from erasure.plan import DELETED_MEMBERS, SystemPlan, plan_system
 from erasure.policy import Treatment, parse
+from erasure.sentence import BadInput
 from tests.erasure.samples import KINDS, POLICY, TODAY, records
 
 RULES = parse(POLICY)
@@ -91,6 +92,20 @@ def test_the_digest_tells_treatments_apart() -> None:
     other = plan_system("members", found, parse(text), TODAY)
     assert planned("members", found).digest != other.digest
     assert planned("crm", []).digest != planned("members", []).digest
+
+
+def test_a_tombstone_for_a_membership_that_is_kept_is_refused() -> None:
+    """The record of a deletion is written for a deletion only, so such a policy would never write one."""
+    with pytest.raises(BadInput, match="no record kind that is erased"):
+        parse(POLICY.replace('\nmember = "erase"', '\nmember = { keep = "contributor_name" }'))
+
+
+def test_the_digest_tells_a_tombstone() -> None:
+    """The same steps with and without it are two plans."""
+    found = [Record(kind="member", id="1")]
+    other = plan_system("members", found, parse(POLICY.replace('"members.member"', '"members.affiliation"')), TODAY)
+    assert (planned("members", found).tombstone, other.tombstone) == (True, False)
+    assert planned("members", found).digest != other.digest
 
 
 def test_an_undecided_kind_is_never_guessed() -> None:

@@ -48,6 +48,7 @@ class Scripted:
         self.calls: list[str] = []
         self.jobs_left = 0
         self.says: list[Verification] = []  # what the next re-reads answer, before the truth
+        self.bookmarks: list[str] = []  # where each re-read began
         self.card = SystemCard(
             name=name,
             title=name.title(),
@@ -118,9 +119,10 @@ class Scripted:
         self.jobs_left -= 1
         return receipt if self.jobs_left > 0 else receipt.model_copy(update={"job": ""})
 
-    def verify(self, subject: Subject, records: Sequence[Record]) -> Verification:
+    def verify(self, subject: Subject, records: Sequence[Record], bookmark: str = "") -> Verification:
         """Look again."""
         self._call("verify")
+        self.bookmarks.append(bookmark)
         if self.says:
             return self.says.pop(0)
         left = self.find(subject).records
@@ -147,6 +149,7 @@ order = "{system.order}"
 teaches = {str(system.teaches).lower()}
 [systems.{system.name}.records]
 contact = "erase"
+membership = "erase"
 contribution = {{ keep = "contributor_name" }}
 """
         for system in systems
@@ -163,7 +166,7 @@ first_look = "5 minutes"
 second_look = "{second_look}"
 days_for_e4 = 2
 [exceptions.deleted_members]
-written_for = "{member or systems[0].name}.{"contact" if member else "contribution"}"
+written_for = "{member or systems[0].name}.{"contact" if member else "membership"}"
 article = "Art. 5(2)"
 scope = "name, e-mail and OpenStackID"
 disclosed = "kept"

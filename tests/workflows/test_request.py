@@ -9,7 +9,7 @@ import pytest
 from activities.messages import Attested, Decision, Excused, OnSystem
 from engine import requests
 from engine.requests import Refused
-from erasure.connector import Verdict, Verification
+from erasure.connector import Record, Unfinished, Verdict, Verification
 from erasure.entry import Event
 from erasure.failures import AccessRefused, Ambiguous, Rejected, TryLater
 from erasure.outcome import Attestation, EvidenceLevel, Excuse, OutcomeKind
@@ -322,6 +322,45 @@ async def test_a_record_that_comes_back_is_erased_again_once(desk: Desk) -> None
     await desk.tell(Flow.retry_system, OnSystem(system="crm", by="ops"))
     result = await desk.sign_off()
     assert result.outcomes["crm"].kind is OutcomeKind.ERASED
+
+
+def part_of_a_look(bookmark: str, *remaining: Record) -> Verification:
+    """Return what a re-read answers that an allowance cut off."""
+    unfinished = Unfinished(bookmark=bookmark, wait=timedelta(minutes=1))
+    return Verification(verdict=Verdict.NOT_YET, remaining=remaining, unfinished=unfinished)
+
+
+async def test_a_re_read_that_is_cut_off_goes_on_at_its_bookmark(desk: Desk) -> None:
+    """It comes to an end however often it is cut off; the second look starts anew."""
+    crm = Scripted("crm").holds(ADA, "1")
+    crm.says = [part_of_a_look("5"), part_of_a_look("9")]
+    await desk.submit(crm)
+    result = await desk.sign_off()
+    assert crm.bookmarks == ["", "5", "9", ""]
+    assert result.evidence is EvidenceLevel.E4
+
+
+async def test_what_the_first_part_of_a_re_read_saw_is_not_lost(desk: Desk) -> None:
+    """The last part finds nothing, and yet the record that came back is judged, and the system gone through again."""
+    crm = Scripted("crm").holds(ADA, "1")
+    crm.card = crm.card.model_copy(update={"lag_reads": 0})
+    crm.says = [part_of_a_look("5", crm.records["1"]), part_of_a_look("9")]
+    await desk.submit(crm, second_look="1 hour")
+    await desk.sign_off()
+    seen = [(entry.reason, entry.counts) for entry in desk.entries(Event.VERIFIED)]
+    assert seen == [("still_there", {"contact": 1}), ("clean", {}), ("clean", {})]
+    assert crm.bookmarks == ["", "5", "9", "", ""]  # a bookmark of another turn is not used
+
+
+async def test_the_parts_of_a_re_read_do_not_use_up_the_lag(desk: Desk) -> None:
+    """A vendor that shows what is gone once more is forgiven, after however many parts; and then all is read anew."""
+    crm = Scripted("crm").holds(ADA, "1")
+    crm.card = crm.card.model_copy(update={"lag_reads": 1})
+    crm.says = [part_of_a_look(str(number), crm.records["1"]) for number in range(1, 9)]
+    await desk.submit(crm, second_look="1 hour")
+    await desk.sign_off()
+    assert crm.bookmarks == ["", *"12345678", "", ""]
+    assert [entry.reason for entry in desk.entries(Event.VERIFIED)] == ["clean", "clean"]
 
 
 async def test_a_vendor_job_is_waited_for(desk: Desk) -> None:
