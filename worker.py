@@ -42,7 +42,7 @@ from workflows.request import DataSubjectRequestWorkflow
 _PULSE_SECONDS = 10.0
 _GRACE = timedelta(seconds=45)  # longer than any one network operation, so that no call is cut in the middle
 # Waiting requests cost no memory: whatever is not at work right now is replayed when it wakes.
-_CACHED_REQUESTS = 250
+CACHED_REQUESTS = 100
 _CONCURRENT_WORKFLOW_TASKS = 20  # after a crash, many replays at once would time each other out
 _CASE_THREADS = 8
 # What a workflow module imports is loaded anew for each request unless it is passed through; these hold no state.
@@ -96,7 +96,9 @@ def _treated(entry: SystemEntry) -> TreatedSystem:
     )
 
 
-def build_workers(client: Client, assembly: Assembly, stores: Stores) -> list[Worker]:
+def build_workers(
+    client: Client, assembly: Assembly, stores: Stores, cached_requests: int = CACHED_REQUESTS
+) -> list[Worker]:
     """Return one worker for the requests, and one for each system with a queue and threads of its own.
 
     A queue per system lets ops see, slow down or pause one vendor without touching the others.
@@ -114,7 +116,7 @@ def build_workers(client: Client, assembly: Assembly, stores: Stores) -> list[Wo
         ],
         activity_executor=ThreadPoolExecutor(_CASE_THREADS, "case"),
         max_concurrent_activities=_CASE_THREADS,
-        max_cached_workflows=_CACHED_REQUESTS,
+        max_cached_workflows=cached_requests,
         max_concurrent_workflow_tasks=_CONCURRENT_WORKFLOW_TASKS,
         graceful_shutdown_timeout=_GRACE,
     )

@@ -125,6 +125,25 @@ class Reread(BaseModel):
         return part.model_copy(update={"verdict": verdict, "remaining": tuple(remaining.values())})
 
 
+class _File:
+    """Papers of one system, as they were read."""
+
+    def __init__(self, system: str, contents: Mapping[PartKind, str]) -> None:
+        """Keep the contents."""
+        self._system = system
+        self._contents = contents
+
+    def get(self, kind: PartKind, default: _M) -> _M:
+        """Return a paper, or the default when it was never written."""
+        return type(default).model_validate_json(self._contents[kind]) if kind in self._contents else default
+
+    def required(self, kind: PartKind, model: type[_M]) -> _M:
+        """Return a paper that an earlier step must have written; raises Rejected when it is not there."""
+        if kind not in self._contents:
+            raise Rejected(self._system, "read", code=f"no_{kind}")
+        return model.model_validate_json(self._contents[kind])
+
+
 class SystemActivities:
     """The steps, handed the systems, the database and a pulse."""
 
@@ -142,7 +161,8 @@ class SystemActivities:
             if not any(step.subject.of(kind) for kind in system.card.finds_by):
                 self._note(step, Event.DISCOVERED, f"round{step.round}", reason="too_few_identifiers")
                 return Found(identified=False)
-            papers = self._papers(step)
+            first = step.round == 1 and activity.info().attempt == 1  # then there is nothing to read
+            papers = Papers() if first else self._file(step, PartKind.FINDINGS).get(PartKind.FINDINGS, Papers())
             with self._open(system) as connector:
                 new = connector.find(step.subject, papers.bookmark(step.round))
             papers = papers.joined(new, step.round)
@@ -152,9 +172,10 @@ class SystemActivities:
     def act(self, step: SystemStep) -> Acted:
         """Erase what the plan says, in the card's order; what has a receipt is not touched again."""
         with self._step(step, "act"):
-            plan = self._read(step, PartKind.PLAN, SystemPlan)
+            papers = self._file(step, PartKind.PLAN, PartKind.RECEIPTS)
+            plan = papers.required(PartKind.PLAN, SystemPlan)
             self._refuse_without_tombstone(step, plan)
-            receipts = self._read(step, PartKind.RECEIPTS, Receipts, Receipts())
+            receipts = papers.get(PartKind.RECEIPTS, Receipts())
             left = self._left(step, plan, receipts)
             try:
                 with self._open(self._systems[step.system]) as connector:
@@ -171,7 +192,7 @@ class SystemActivities:
         """Ask once about every job the vendor still works on; Temporal asks again while one is not done."""
         with self._step(step, "confirm"):
             system = self._systems[step.system]
-            receipts = self._read(step, PartKind.RECEIPTS, Receipts)
+            receipts = self._file(step, PartKind.RECEIPTS).required(PartKind.RECEIPTS, Receipts)
             with self._open(system) as connector:
                 for one in (t for t in receipts.treated if t.receipt.pending):
                     receipts = receipts.with_receipt(one.turn, connector.confirm(one.receipt))
@@ -186,9 +207,11 @@ class SystemActivities:
         """Read the system again and tell what is still there that should not be."""
         with self._step(step, "verify"):
             system = self._systems[step.system]
-            treated = self._read(step, PartKind.RECEIPTS, Receipts, Receipts()).treated
-            kept = self._read(step, PartKind.PLAN, SystemPlan, SystemPlan(system=step.system)).kept_kinds
-            answer, shown = self._reread(step, system, [one.receipt.record for one in treated])
+            papers = self._file(step, PartKind.RECEIPTS, PartKind.PLAN, PartKind.LOOK)
+            treated = papers.get(PartKind.RECEIPTS, Receipts()).treated
+            kept = papers.get(PartKind.PLAN, SystemPlan(system=step.system)).kept_kinds
+            begun = papers.get(PartKind.LOOK, Reread(turn=step.turn, look=step.look))
+            answer, shown = self._reread(step, system, begun, [one.receipt.record for one in treated])
             left = [record for record in answer.remaining if record.kind not in kept]
             if answer.verdict is Verdict.NOT_YET:
                 self._look_again(step, shown)
@@ -198,15 +221,15 @@ class SystemActivities:
                 raise not_yet(f"{step.system} verify: {len(left)} still shown", system.poll_every)
             return self._seen(step, system.card, answer.verdict, answer.evidence, left)
 
-    def _reread(self, step: Look, system: TreatedSystem, treated: Sequence[Record]) -> tuple[Verification, int]:
+    def _reread(
+        self, step: Look, system: TreatedSystem, paper: Reread, treated: Sequence[Record]
+    ) -> tuple[Verification, int]:
         """Read the whole system again, or from where an allowance cut this look off; the latter goes on later.
 
         Returns the joined answer, and how many whole re-reads of this look have shown something before.
         """
-        fresh = Reread(turn=step.turn, look=step.look)
-        paper = self._read(step, PartKind.LOOK, Reread, fresh)
-        if (paper.turn, paper.look) != (step.turn, step.look):
-            paper = fresh
+        if (paper.turn, paper.look) != (step.turn, step.look):  # an earlier look's
+            paper = Reread(turn=step.turn, look=step.look)
         with self._open(system) as connector:
             answer = paper.joined(connector.verify(step.subject, treated, paper.bookmark))
         if answer.unfinished:
@@ -235,16 +258,10 @@ class SystemActivities:
         finally:
             connector.close()
 
-    def _papers(self, step: SystemStep) -> Papers:
-        return self._read(step, PartKind.FINDINGS, Papers, Papers())
-
-    def _read(self, step: SystemStep, kind: PartKind, model: type[_M], default: _M | None = None) -> _M:
-        parts = self._stores.parts(step.request_id, [kind], step.system)
-        if parts:
-            return model.model_validate_json(parts[0].content)
-        if default is None:
-            raise Rejected(step.system, "read", code=f"no_{kind}")
-        return default
+    def _file(self, step: SystemStep, *kinds: PartKind) -> _File:
+        """Read papers of a system in one go."""
+        parts = self._stores.parts(step.request_id, kinds, step.system)
+        return _File(step.system, {part.kind: part.content for part in parts})
 
     def _part(self, step: SystemStep, kind: PartKind, model: BaseModel) -> Part:
         content = model.model_dump_json(exclude_defaults=True)

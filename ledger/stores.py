@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime
+from threading import Lock
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, RowMapping, Table, delete, insert, select
@@ -36,6 +37,7 @@ class Database:
         self._engine = engine
         self._writing = connection.writing(engine)
         self._where = connection.shown(engine.url)
+        self._turn: AbstractContextManager[object] = Lock() if engine.dialect.name == "sqlite" else nullcontext()
         new = _INSERT[engine.dialect.name]
         # `inline`: nobody asks for the row's number, so it need not be sent back.
         self._append = new(ledger).inline().on_conflict_do_nothing(index_elements=[ledger.c.key])
@@ -73,7 +75,8 @@ class Database:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with plain_words(self._where), self._writing.begin() as writing:
+        # SQLite has one writer: threads that wait here cost nothing, threads that poll its lock do.
+        with plain_words(self._where), self._turn, self._writing.begin() as writing:
             yield writing
 
     def write(self, entries: Sequence[Entry], parts: Sequence[Part] = ()) -> None:

@@ -84,6 +84,8 @@ class DataSubjectRequestWorkflow:
             try:
                 return await asyncio.shield(life)
             except asyncio.CancelledError:
+                if life.done():  # the worker lets go of this request to make room: nothing more may run here
+                    raise
                 if not self._touched():
                     self._cancelled = self._cancelled or Decision(by="temporal")
 
@@ -334,10 +336,10 @@ class DataSubjectRequestWorkflow:
             raise _refused("it is too late to cancel: the request is complete")
 
     @workflow.update
-    async def confirm(self, decision: Decision) -> RequestStatus:
+    async def confirm(self, decision: Decision) -> Decision:
         """Sign off completion, as compliance; the request closes."""
         self._signed = decision
-        return self.status()
+        return decision
 
     @confirm.validator
     def _may_confirm(self, decision: Decision) -> None:

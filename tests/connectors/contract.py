@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import pytest
 
-from erasure.connector import Automation, Record, Verdict
+from erasure.connector import Automation, Verdict
 from erasure.failures import AccessRefused, ConnectorFailure, Rejected, TryLater
 from erasure.outcome import Effect
 from simulators._frame import Person
@@ -31,8 +30,6 @@ AWKWARD = (
     "star*and?mark@example.org",
     "slash/back\\slash@example.org",
 )
-_T = TypeVar("_T")
-
 # Each fault with the failure it must become. Every one of them is played at every call of the work.
 FAULTS = {
     "401": ("refusal", {"status": 401}, AccessRefused),
@@ -151,32 +148,27 @@ class ConnectorContract:
 
     @pytest.mark.parametrize("fault", FAULTS)
     def test_a_fault_at_any_call_is_named_and_survived(self, system: System, fault: str) -> None:
-        """Play the fault at every call of every step; each becomes the right failure, and a retry mends it.
-
-        The work is done step by step, as the engine does it, each attempt with a fresh connector. After the faults
-        a step must end as if none had come, so that the next step starts from what it would have started from.
-        """
-        system.seed(SUBJECT)
-        self._read_under(fault, system, system.check)
-        records = system.erasable(self._read_under(fault, system, lambda: system.find(SUBJECT)), self.keeps)
-        for record in records:
-            mended = []
-            for _ in self._breaks(fault, system, record):
-                system.erase([record])
-                mended.append(system.vendor.holdings(SUBJECT))
-            assert mended
-            assert all(held == system.vendor.holdings(SUBJECT) for held in mended)
-        assert {entry.split(":")[0] for entry in system.vendor.holdings(SUBJECT)} <= self.keeps
-        self._read_under(fault, system, lambda: system.look(SUBJECT, records))
-        assert system.verify(SUBJECT, records, self.keeps).verdict is Verdict.CLEAN
-
-    def test_erasing_that_broke_off_anywhere_can_start_over(self, system: System) -> None:
-        """Between any two calls of the erasing, a new search finds what is left, and erasing that ends clean."""
-        system.seed(SUBJECT)
-        for record in system.erasable(system.find(SUBJECT), self.keeps):
-            for _ in self._breaks("reset", system, record):
-                self._erase_all(system)
-                assert {entry.split(":")[0] for entry in system.vendor.holdings(SUBJECT)} <= self.keeps
+        """Play the fault at the first call, the second, ...; each becomes the right failure, and a retry ends clean."""
+        kind, details, expected = FAULTS[fault]
+        expected = self.differs.get(fault, expected)
+        for after in range(_MANY_CALLS):
+            system.stage.reset()
+            system.seed(SUBJECT)
+            system.fault(kind, after=after, **details)
+            failure = self._failure(system)
+            if system.stage.faults[0].times:
+                break  # the work is over before the fault came: every call has had its turn
+            if failure is None:
+                assert fault in self.also_success, f"{fault} at call {after} was taken for an answer"
+            else:
+                assert isinstance(failure, expected), f"{fault} at call {after} became {failure!r}"
+            if "Retry-After" in fault and isinstance(failure, TryLater):
+                assert failure.retry_after is not None
+            self._erase_all(system)
+            assert {entry.split(":")[0] for entry in system.vendor.holdings(SUBJECT)} <= self.keeps
+        else:
+            pytest.fail("the work never came to an end")
+        assert after > 0
 
     @pytest.mark.parametrize("operation", ["check", "find", "erase", "verify"])
     def test_a_silent_vendor_is_tried_later(self, system: System, operation: str) -> None:
@@ -312,64 +304,14 @@ class ConnectorContract:
         }
         return calls[operation]()
 
-    def _read_under(self, fault: str, system: System, read: Callable[[], _T]) -> _T:
-        """Read with the fault at the first call, then at the second, ..., then without; return what is read.
-
-        Nothing is put back in between: every attempt is the retry of those before it, also the last one.
-        """
-        before = read()
-        for after in range(_MANY_CALLS):
-            if not self._comes_at(fault, after, system, read):
-                assert after > 0
-                assert read() == before
-                return before
-        pytest.fail("the step never came to an end")
-
-    def _breaks(self, fault: str, system: System, record: Record) -> Iterator[None]:
-        """Erase a record with the fault at the first call, then at the second, ..., then without.
-
-        Yields after each fault, and then puts the vendor back to where it was.
-        """
-        saved = system.saved()
-        for after in range(_MANY_CALLS):
-            if not self._comes_at(fault, after, system, lambda: system.erase([record])):
-                return
-            yield
-            system.restore(saved)
-        pytest.fail("the step never came to an end")
-
-    def _comes_at(self, fault: str, after: int, system: System, step: Callable[[], object]) -> bool:
-        """Do a step whose call after so many is hit; tells whether it has so many calls, and then judges the failure."""
-        kind, details, expected = FAULTS[fault]
-        system.fault(kind, after=after, **details)
-        failure = failure_of(step)
-        missed = system.stage.faults.pop().times > 0
-        if missed:
-            assert failure is None
-            return False
-        if failure is None:
-            assert fault in self.also_success, f"{fault} at call {after} was taken for an answer"
-        else:
-            expected = self.differs.get(fault, expected)
-            assert isinstance(failure, expected), f"{fault} at call {after} became {failure!r}"
-        if "Retry-After" in fault and isinstance(failure, TryLater):
-            assert failure.retry_after is not None
-        return True
-
     def _failure(self, system: System) -> ConnectorFailure | None:
         """Do the whole work once; return the failure that ended it."""
-
-        def work() -> None:
-            system.check()
-            system.look(SUBJECT, self._erase_all(system))
-
-        return failure_of(work)
-
-
-def failure_of(step: Callable[[], object]) -> ConnectorFailure | None:
-    """Do a step; return the failure that ended it."""
-    try:
-        step()
-    except ConnectorFailure as failure:
-        return failure
-    return None
+        try:
+            with system.open() as connector:
+                connector.check()
+            records = self._erase_all(system)
+            with system.open() as connector:
+                connector.verify(subject_of(SUBJECT), records)
+        except ConnectorFailure as failure:
+            return failure
+        return None

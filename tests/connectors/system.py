@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,18 +9,9 @@ from functools import cache
 from typing import Any
 
 import connectors
-from erasure.connector import (
-    AccessReport,
-    Connector,
-    ConnectorSettings,
-    Findings,
-    Receipt,
-    Record,
-    Verdict,
-    Verification,
-)
+from erasure.connector import Connector, ConnectorSettings, Findings, Receipt, Record, Verdict, Verification
 from erasure.subject import Identifier, Subject
-from simulators._frame import Clock, Fault, Person, Running, Vendor
+from simulators._frame import Fault, Person, Running, Vendor
 
 SUBJECT = Person("Ada", "Quillfeather", ("ada.quillfeather@example.org", "ada@second.example"), "90210")
 BYSTANDER = Person("Bo", "Tillerman", ("ada.quillfeather@example.org.example", "bo@example.org"), "90211")
@@ -80,19 +70,6 @@ class System:
         """Store people."""
         for person in people:
             self.vendor.seed(person)
-
-    def saved(self) -> tuple[Any, Clock]:
-        """Return a copy of everything the vendor holds, and of its time."""
-        return copy.deepcopy((self.vendor.state, self.vendor.clock))
-
-    def restore(self, saved: tuple[Any, Clock]) -> None:
-        """Put the vendor back to an earlier moment."""
-        self.vendor.state, self.vendor.clock = copy.deepcopy(saved)
-
-    def check(self) -> AccessReport:
-        """Check the credential with a fresh connector."""
-        with self.open() as connector:
-            return connector.check()
 
     def find(self, person: Person) -> Findings:
         """Search with a fresh connector, as far as it takes."""

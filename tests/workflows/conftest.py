@@ -60,14 +60,16 @@ class Desk:
         self.request = request_for()
         self._stack = contextlib.AsyncExitStack()
 
-    async def open(self, *systems: Scripted, policy: Any = None, **rules: str) -> None:
+    async def open(
+        self, *systems: Scripted, policy: Any = None, cached: int = worker.CACHED_REQUESTS, **rules: str
+    ) -> None:
         """Start workers for these systems."""
         assembly = worker.Assembly(
             policy=policy or policy_for(systems, **rules),
             entries={s.name: SystemEntry(name=s.name, connector=s.name) for s in systems},
             systems={s.name: s.treated() for s in systems},
         )
-        for one in worker.build_workers(self.client, assembly, self.database):
+        for one in worker.build_workers(self.client, assembly, self.database, cached):
             await self._stack.enter_async_context(one)
 
     async def submit(self, *systems: Scripted, **rules: str) -> requests.Handle:

@@ -15,7 +15,7 @@ from erasure.failures import AccessRefused, Ambiguous, Rejected, TryLater
 from erasure.outcome import Attestation, EvidenceLevel, Excuse, OutcomeKind
 from erasure.sentence import BadInput
 from erasure.subject import Identifier
-from tests.workflows.conftest import ADA, Desk
+from tests.workflows.conftest import ADA, Desk, request_for
 from tests.workflows.scripted import Scripted
 from workflows.request import DataSubjectRequestWorkflow as Flow
 from workflows.status import RequestStatus, SystemState
@@ -428,3 +428,18 @@ async def test_search_attributes_and_details_say_where_it_is(desk: Desk) -> None
     assert "Ambiguous: several_names" in details
     assert f"erasure retry {desk.request.id}" in details
     assert ADA not in details
+
+
+@pytest.mark.parametrize("cached", [0, 1])
+async def test_requests_that_the_worker_had_to_drop_go_on(desk: Desk, cached: int) -> None:
+    """More open requests than the worker keeps in memory: it lets go of them, replays them, and none is stuck."""
+    crm = Scripted("crm").holds(ADA, "1").play("find", AccessRefused("crm", "find", 401))
+    await desk.open(crm, Scripted("mail"), cached=cached, second_look="1 hour")
+    others = [request_for(f"other{number}@example.org") for number in range(4)]
+    for request in (desk.request, *others):
+        await requests.submit(desk.client, request)
+    await desk.until(lambda s: row(s, "crm").state is SystemState.NEEDS_ATTENTION)
+    await desk.tell(Flow.retry_system, OnSystem(system="crm", by="ops"))
+    for request in (desk.request, *others):
+        desk.request = request
+        assert (await desk.sign_off()).state == "closed"
