@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connectors import _http
 from erasure.connector import ConnectorSettings
 from erasure.failures import AccessRefused, ConnectorFailure, Rejected, TryLater
+from tests.connectors.system import System
 
 DIALECT = _http.Dialect("crm", code=lambda body: body["error"], busy=frozenset({"ROW_LOCKED"}))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -140,6 +141,17 @@ def test_plain_http_leaves_this_machine_never(url: str) -> None:
     """Personal data goes over TLS, or not at all."""
     with pytest.raises(ValueError, match="https"):
         ConnectorSettings(base_url=url)
+
+
+@pytest.mark.parametrize("name", ["salesforce", "zendesk"])  # requests and httpx, httpx alone
+def test_proxies_of_the_environment_are_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they are there for, it is not for personal data; the one named here does not even exist."""
+    for variable in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with System(name).open() as connector:
+        assert connector.check().sufficient
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ import httpx
 import pytest
 
 from connectors._http import RefusedCall, refuse_wipe
-from erasure.connector import Findings, Record
+from erasure.connector import Findings, Record, Verdict, Verification
 from erasure.failures import AccessRefused, Rejected, TryLater
 from simulators.surveymonkey import SCOPES
 from tests.connectors.contract import ConnectorContract
@@ -169,6 +171,28 @@ class TestSurveyMonkey(ConnectorContract):
         assert rest.unfinished is None
         assert {record.id for record in (*part.records, *rest.records)} == everything
 
+    @pytest.mark.parametrize("calls", [20, 21, 22])  # a part ends between two surveys, or in the middle of one
+    def test_a_re_read_longer_than_a_minute_comes_to_its_end(self, system: System, calls: int) -> None:
+        """Each part proves the token and goes on where the last one stopped; what an early survey shows is kept."""
+        collectors = [web_survey(system)[1] for _ in range(30)]
+        answers = [system.vendor.add_response(collectors[-1], SUBJECT.email) for _ in range(25)]
+        records = system.find(SUBJECT).records
+        system.erase(records)
+        back = system.vendor.add_response(collectors[0], "Fine", email_address=SUBJECT.email)
+        at_noon(system)
+        system.vendor.per_minute = calls
+        parts = parts_of_a_re_read(system, records)
+        assert [part.verdict for part, _ in parts] == [Verdict.NOT_YET] * (len(parts) - 1) + [Verdict.CLEAN]
+        assert [record.id for part, _ in parts for record in part.remaining] == [back]
+        assert {urls[0] for _, urls in parts} == {"/v3/users/me"}
+        times = Counter(url for _, urls in parts for url in urls)
+        assert [times[url] for url in times if "/responses/" in url and "bulk" not in url] == [1] * len(answers)
+        of_surveys = {url: number for url, number in times.items() if url.endswith("type&per_page=1000&page=1")}
+        assert len(of_surveys) == 30
+        assert max(of_surveys.values()) <= 2
+        assert sum(of_surveys.values()) <= 30 + len(parts)  # at most the survey where a part stopped is asked again
+        assert system.look(SUBJECT, records).verdict is Verdict.STILL_THERE
+
     @pytest.mark.parametrize(("window", "wait"), [("per_minute", 60), ("per_day", 43_200)])
     def test_a_spent_limit_says_how_long_to_wait(self, system: System, window: str, wait: int) -> None:
         """The vendor sends no Retry-After; the limit that is used up names its reset."""
@@ -208,7 +232,9 @@ class TestSurveyMonkey(ConnectorContract):
     def test_a_bookmark_of_another_shape_is_rejected(self, system: System) -> None:
         """It never becomes a search from the start."""
         with system.open() as connector, pytest.raises(Rejected, match="unknown_bookmark"):
-            connector.find(subject_of(SUBJECT), bookmark="2.1.1.0")
+            connector.find(subject_of(SUBJECT), bookmark="2.1.1.0")  # a re-read's
+        with system.open() as connector, pytest.raises(Rejected, match="unknown_bookmark"):
+            connector.verify(subject_of(SUBJECT), (), bookmark="1.1.1.0")  # a search's
 
     @pytest.mark.parametrize("number", ["", " ", "bulk", "..", "1/../2", "1?x"])
     def test_no_deletion_without_an_id(self, system: System, number: str) -> None:
@@ -247,6 +273,22 @@ def search(system: System, bookmark: str, **settings: Any) -> Findings:
     """Search with a fresh connector from a bookmark."""
     with system.open(**settings) as connector:
         return connector.find(subject_of(SUBJECT), bookmark=bookmark)
+
+
+def parts_of_a_re_read(system: System, records: Sequence[Record]) -> list[tuple[Verification, list[str]]]:
+    """Read again with a fresh connector for each part; return what each answered and what it called."""
+    parts: list[tuple[Verification, list[str]]] = []
+    bookmark = ""
+    while bookmark or not parts:
+        system.stage.calls.clear()
+        system.stage.record()
+        with system.open() as connector:
+            part = connector.verify(subject_of(SUBJECT), records, bookmark)
+        parts.append((part, asked(system)))
+        bookmark = part.unfinished.bookmark if part.unfinished else ""
+        assert bookmark.replace(".", "").isdigit() or not bookmark
+        system.vendor.clock.advance(part.unfinished.wait.total_seconds() if part.unfinished else 60)
+    return parts
 
 
 def at_noon(system: System) -> None:
