@@ -136,8 +136,7 @@ class DataSubjectRequestWorkflow:
     async def _close(self) -> RequestResult:
         decision = self._cancelled or self._signed or Decision(by="temporal")
         event = Event.CANCELLED if self._cancelled else Event.SIGNED_OFF
-        for run in self.runs.values():
-            await run.stop()
+        await asyncio.gather(*(run.stop() for run in self.runs.values()))
         await workflow.wait_condition(lambda: all(task.done() for task in self._tasks))
         entry = Entry(key=f"{self.id}:{event}", request_id=self.id, at=workflow.now(), event=event, by=decision.by)
         await self.own(CaseActivities.record, [entry], f"request: {event}")
@@ -204,6 +203,10 @@ class DataSubjectRequestWorkflow:
     def over(self) -> bool:
         """Tell whether the outcomes stand and are written down."""
         return self._state in {RequestState.AWAITING_SIGN_OFF, RequestState.CLOSED, RequestState.CANCELLED}
+
+    def withdrawn(self) -> bool:
+        """Tell whether the request was cancelled."""
+        return self._cancelled is not None
 
     def alarm(self, delay: timedelta, name: str) -> tuple[datetime, asyncio.Task[None]]:
         """Set an alarm; those for about the same moment share a timer."""

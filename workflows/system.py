@@ -59,6 +59,10 @@ class Request(Protocol):
         """Tell whether the outcomes stand and are written down."""
         ...
 
+    def withdrawn(self) -> bool:
+        """Tell whether the request was cancelled."""
+        ...
+
     def alarm(self, delay: timedelta, name: str) -> tuple[datetime, asyncio.Task[None]]:
         """Set an alarm. Returns when it rings, and a task that is done then."""
         ...
@@ -233,6 +237,8 @@ class SystemRun:
         self._plan = await self.request.plan(self)
         if not self._plan.erase:
             return
+        if self.request.withdrawn():  # in the very moment before: nothing may be touched any more
+            raise asyncio.CancelledError
         self.touched = True
         self.state = SystemState.ACTING
         step = SystemStep(**self._names())
