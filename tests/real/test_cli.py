@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 
 import pytest
 
 from demo.run import request_json
+from engine import requests
+from engine.client import connect
 from erasure import request as request_file
 from tests.real.conftest import PERSON, Plant
 
@@ -57,8 +60,31 @@ async def test_a_request_from_submit_to_report(plant: Plant) -> None:
     assert "c.officer" in everything
     assert not [mark for mark in (*PERSON.emails, PERSON.last_name) if mark in everything]
 
+    assert not _personal_in(plant, await _shown_in_clear(request.id))
+
     kept = json.loads(plant.run("tombstone", request.id, "--purpose", "track_compliance", "--json").stdout)
     assert (kept["name"], kept["email"], kept["openstackid"]) == (PERSON.name, PERSON.emails[0], PERSON.openstackid)
+
+
+async def _shown_in_clear(request_id: str) -> str:
+    """Return what Temporal stores in clear about a request: id, search attributes, and every failure of its steps."""
+    described = await requests.handle_of(await connect(), request_id).describe()
+    history = await requests.handle_of(await connect(), request_id).fetch_history()
+    failures = [e for e in history.events if e.HasField("activity_task_started_event_attributes")]
+    return f"{described.id} {list(described.typed_search_attributes)} {failures}"
+
+
+def _personal_in(plant: Plant, told: str) -> list[str]:
+    """Return the person's marks in the worker's logs, in the ledger, and in what Temporal shows."""
+    logs = "".join(path.read_text() for path in plant.folder.glob("worker-*.log"))
+    with sqlite3.connect(plant.folder / "erasure.db") as raw:
+        rows = [str(row) for table in ("ledger", "case_file") for row in raw.execute(f"SELECT * FROM {table}")]  # noqa: S608
+    raw.close()
+    assert logs
+    assert rows
+    heard = f"{logs} {rows} {told}".lower()
+    marks = (*PERSON.emails, *(address.replace("@", "%40") for address in PERSON.emails), PERSON.last_name)
+    return [mark for mark in marks if mark.lower() in heard]
 
 
 async def test_an_operator_mends_what_stopped(plant: Plant) -> None:
