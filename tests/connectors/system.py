@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -11,7 +10,8 @@ from typing import Any
 import connectors
 from erasure.connector import Connector, ConnectorSettings, Findings, Receipt, Record, Verdict, Verification
 from erasure.subject import Identifier, Subject
-from simulators._frame import Fault, Person, Running, Vendor
+from simulators.__main__ import vendor
+from simulators._frame import Fault, Person, Running
 
 SUBJECT = Person("Ada", "Quillfeather", ("ada.quillfeather@example.org", "ada@second.example"), "90210")
 BYSTANDER = Person("Bo", "Tillerman", ("ada.quillfeather@example.org.example", "bo@example.org"), "90211")
@@ -20,16 +20,10 @@ STRANGER = Person("Cy", "Nowhere", ("cy.nowhere@example.org",), "90212")
 _DAY = 86_400.0
 
 
-def vendor_class(name: str) -> type[Vendor]:
-    """Return the simulator of a system: the one class in its module that carries the system's name."""
-    module = importlib.import_module(f"simulators.{name}")
-    return next(m for m in vars(module).values() if isinstance(m, type) and getattr(m, "name", "") == name)
-
-
 @cache
 def serve(name: str) -> Running:
     """Start a system's simulator once per test process; it dies with the process."""
-    return Running(vendor_class(name)()).__enter__()
+    return Running(vendor(name)).__enter__()
 
 
 def subject_of(person: Person) -> Subject:
